@@ -1,0 +1,21 @@
+//! The bus that events travel on: topics of ordered, durable records.
+//!
+//! [`Sink`] writes, [`Source`] reads, [`Checkpoint`] says how far a reader's effects are durable. There are two
+//! implementations, which pass one conformance suite (`tests/`): [`kafka`] for a company and [`embedded`], a
+//! durable log on local disk, for one machine. This crate moves bytes; it does not know what an event is.
+
+mod checkpoint;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+mod record;
+mod sink;
+mod source;
+
+pub use checkpoint::{Checkpoint, Overlap};
+pub use error::BusError;
+pub use record::{Batch, Message, Record, topics};
+pub use sink::Sink;
+pub use source::{Source, Start, Subscription};

@@ -1,0 +1,80 @@
+//! Consistency inside one session: repeats, enumeration, and writes to targets that nobody named.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::call::{ToolName, Unit, UnitKind};
+use super::origin::{Index, Origin};
+use super::text::{Term, group, term_of};
+
+/// What a session did so far that does not hold together.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Consistency {
+    /// How often each exact call was made.
+    exact: FxHashMap<Term, u16>,
+    /// Identifiers seen nowhere before they were used, by slot.
+    unseeded: FxHashMap<Term, Vec<Term>>,
+    calls: u32,
+    repeats: u16,
+    enumerated: u16,
+    unnamed_writes: u16,
+}
+
+/// Distinct calls and slots remembered of one session.
+const MAX_ENTRIES: usize = 512;
+/// Distinct unseeded identifiers remembered of one slot.
+const MAX_VALUES: usize = 32;
+
+impl Consistency {
+    /// Takes in a call, given what the session knew before it.
+    pub(crate) fn call(&mut self, tool: &ToolName, args: &Value, units: &[Unit<'_>], known: &Index) {
+        self.calls += 1;
+        let exact = group(&[tool.term, term_of(&args.to_string())]);
+        if self.exact.len() < MAX_ENTRIES || self.exact.contains_key(&exact) {
+            let count = self.exact.entry(exact).or_default();
+            *count = count.saturating_add(1);
+            self.repeats = self.repeats.max(*count - 1);
+        }
+        let mut unnamed = false;
+        for unit in units.iter().filter(|u| u.kind == UnitKind::Identifier) {
+            if known.of(unit.terms[0]) != Origin::Unseen {
+                continue;
+            }
+            unnamed = true;
+            let slot = group(&[tool.term, unit.key]);
+            if self.unseeded.len() >= MAX_ENTRIES && !self.unseeded.contains_key(&slot) {
+                continue;
+            }
+            let values = self.unseeded.entry(slot).or_default();
+            if values.len() < MAX_VALUES && !values.contains(&unit.terms[0]) {
+                values.push(unit.terms[0]);
+                self.enumerated = self.enumerated.max(values.len() as u16);
+            }
+        }
+        if unnamed && tool.acts.writes() {
+            self.unnamed_writes = self.unnamed_writes.saturating_add(1);
+        }
+    }
+
+    /// The channel's score: larger is stranger. Repeats count from the second on, values nobody named from the
+    /// first, a write to one of those most; a little length breaks ties.
+    pub(crate) fn score(&self) -> f32 {
+        let repeats = f32::from(self.repeats.saturating_sub(1));
+        let enumerated = f32::from(self.enumerated);
+        let writes = f32::from(self.unnamed_writes);
+        1.2 * repeats.ln_1p() + 1.0 * enumerated.ln_1p() + 1.0 * writes.ln_1p() + 0.01 * (self.calls as f32).ln_1p()
+    }
+
+    /// The score's main reason, in words.
+    pub(crate) fn why(&self) -> String {
+        if self.enumerated >= self.repeats && self.enumerated > 0 {
+            let writes = if self.unnamed_writes > 0 { ", some of them in calls that change something" } else { "" };
+            return format!("{} values in one argument that neither the user nor any tool named{writes}", self.enumerated);
+        }
+        if self.repeats > 0 {
+            return format!("the same call was made {} times", u32::from(self.repeats) + 1);
+        }
+        "nothing stands out".to_owned()
+    }
+}

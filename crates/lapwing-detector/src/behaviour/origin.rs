@@ -1,0 +1,152 @@
+//! Where a value was first seen in a session: the prompt, a tool's output, an earlier argument, or nowhere.
+//!
+//! Owns the session's index of terms. It keeps hashes only, a bounded number of them, and never forgets the
+//! first origin of a term: what the user said first stays the user's, whatever a tool repeats later.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::text::{Lexeme, Shape, Term, group, lexemes, term_of};
+
+/// The first place a value was seen in this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Origin {
+    /// What the user wrote.
+    Prompt,
+    /// An argument of an earlier call, found nowhere before.
+    Argument,
+    /// The output of the call with this index in the session.
+    Output(u8),
+    /// Nowhere: made up, computed or remembered by the model.
+    Unseen,
+}
+
+/// First origins of terms and word pairs, at most `limit` of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Index {
+    first: FxHashMap<Term, u8>,
+    limit: usize,
+}
+
+const PROMPT: u8 = 0;
+const ARGUMENT: u8 = 1;
+const FIRST_OUTPUT: u8 = 2;
+
+/// Words of one text that are indexed; what stands behind them is not looked at.
+const MAX_LEXEMES: usize = 6_000;
+
+impl Index {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { first: FxHashMap::default(), limit }
+    }
+
+    /// Number of terms held.
+    pub(crate) fn len(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Learns every term and word pair of `text` as coming from `origin`.
+    pub(crate) fn learn(&mut self, text: &str, origin: Origin) {
+        let code = match origin {
+            Origin::Prompt => PROMPT,
+            Origin::Argument => ARGUMENT,
+            Origin::Output(call) => call.saturating_add(FIRST_OUTPUT),
+            Origin::Unseen => return,
+        };
+        let mut last = None;
+        for lexeme in lexemes(text).take(MAX_LEXEMES) {
+            self.put(lexeme.term, code);
+            if let Some(last) = last {
+                self.put(group(&[last, lexeme.term]), code);
+            }
+            last = Some(lexeme.term);
+            for part in parts(&lexeme) {
+                self.put(term_of(part), code);
+            }
+        }
+    }
+
+    fn put(&mut self, term: Term, code: u8) {
+        if self.first.len() < self.limit {
+            self.first.entry(term).or_insert(code);
+        }
+    }
+
+    /// First origin of one term.
+    pub(crate) fn of(&self, term: Term) -> Origin {
+        match self.first.get(&term) {
+            None => Origin::Unseen,
+            Some(&PROMPT) => Origin::Prompt,
+            Some(&ARGUMENT) => Origin::Argument,
+            Some(code) => Origin::Output(code - FIRST_OUTPUT),
+        }
+    }
+
+    /// First origin of a phrase: the place by which all its words and word pairs were known, none if one is unknown.
+    pub(crate) fn of_phrase(&self, terms: &[Term]) -> Origin {
+        let pairs = terms.windows(2).map(group);
+        terms.iter().copied().chain(pairs).map(|t| self.of(t)).max().unwrap_or(Origin::Unseen)
+    }
+
+    /// Share of the word pairs of a longer text that were first seen in a tool's output.
+    pub(crate) fn foreign_share(&self, terms: &[Term]) -> f32 {
+        let pairs = terms.len().saturating_sub(1);
+        if pairs == 0 {
+            return 0.0;
+        }
+        let foreign = terms.windows(2).filter(|w| matches!(self.of(group(w)), Origin::Output(_))).count();
+        foreign as f32 / pairs as f32
+    }
+
+    /// Share of the words of a longer text that the prompt holds.
+    pub(crate) fn prompt_share(&self, terms: &[Term]) -> f32 {
+        if terms.is_empty() {
+            return 0.0;
+        }
+        terms.iter().filter(|t| self.of(**t) == Origin::Prompt).count() as f32 / terms.len() as f32
+    }
+}
+
+/// The alphanumeric parts of a joined lexeme (`user_id` → `user`, `id`), empty for a plain word or quantity.
+pub(crate) fn parts<'a>(lexeme: &Lexeme<'a>) -> impl Iterator<Item = &'a str> {
+    let joined = lexeme.shape != Shape::Quantity
+        && !lexeme.text.starts_with('[')
+        && lexeme.text.bytes().any(|b| b.is_ascii_punctuation());
+    let text = if joined { lexeme.text } else { "" };
+    text.split(|c: char| !c.is_alphanumeric()).filter(|p| p.len() > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(text: &str) -> Vec<Term> {
+        lexemes(text).map(|l| l.term).collect()
+    }
+
+    #[test]
+    fn the_first_origin_wins_and_a_phrase_needs_its_words_in_order() {
+        let mut index = Index::new(1_000);
+        index.learn("Book the Riverside View for anna@x.com", Origin::Prompt);
+        index.learn("Riverside View is full, ask bob@y.com at Good Night", Origin::Output(3));
+        for (phrase, expect) in [
+            ("Riverside View", Origin::Prompt),
+            ("ANNA@x.com", Origin::Prompt),
+            ("bob@y.com", Origin::Output(3)),
+            ("Good Night", Origin::Output(3)),
+            ("Night Good", Origin::Unseen),
+            ("Luxury Palace", Origin::Unseen),
+        ] {
+            assert_eq!(index.of_phrase(&terms(phrase)), expect, "{phrase}");
+        }
+    }
+
+    #[test]
+    fn the_index_stays_within_its_limit() {
+        let mut index = Index::new(10);
+        index.learn(&"word".repeat(3), Origin::Prompt);
+        let many: String = (0..1_000).map(|i| format!("w{i} ")).collect();
+        index.learn(&many, Origin::Output(0));
+        assert_eq!(index.len(), 10);
+    }
+}

@@ -1,0 +1,224 @@
+//! One session as the behaviour models see it: what is known so far, and how each new call stands to it.
+//!
+//! Owns the order of things: a call is read against what came *before* it, then its arguments and its output
+//! are learned. Keeps hashes and numbers, never text, and a bounded number of both.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::call::{Call, ToolName, Unit, UnitKind, units};
+use super::consistency::Consistency;
+use super::features::{Features, Found};
+use super::lexicon::{Acts, acts_of_inflected, stem};
+use super::order::{Order, orders};
+use super::origin::{Index, Origin, parts};
+use super::text::{Term, group, lexemes, term_of};
+
+/// How much of one session is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraceLimits {
+    /// Calls of one session that are kept for scoring; the ones after that are counted only. Default 400.
+    pub calls: usize,
+    /// Words and word pairs whose origin is remembered. Default 8192, about 100 KiB.
+    pub terms: usize,
+    /// Orders found in tool output that are remembered, the newest. Default 24.
+    pub orders: usize,
+}
+
+impl Default for TraceLimits {
+    fn default() -> Self {
+        Self { calls: 400, terms: 8_192, orders: 24 }
+    }
+}
+
+/// What is kept of one call once the session is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CallDigest {
+    /// The tool's name, hashed.
+    pub(crate) tool: Term,
+    /// The features that need no history.
+    pub(crate) features: Features,
+    /// Where each argument came from: (slot, origin kind or source tool), hashed.
+    pub(crate) edges: Vec<(Term, Term)>,
+}
+
+/// What is kept of one session once it is over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Digest {
+    /// The stems of the prompt, sorted; equal prompts are one task.
+    pub(crate) prompt: Vec<Term>,
+    pub(crate) calls: Vec<CallDigest>,
+    /// Score of the consistency channel.
+    pub(crate) consistency: f32,
+}
+
+impl Digest {
+    /// Names the task: sessions of one task stand in one fold when a model is cross-fitted.
+    pub(crate) fn task(&self) -> Term {
+        if self.prompt.is_empty() {
+            return group(&self.calls.iter().map(|c| c.tool).collect::<Vec<_>>());
+        }
+        group(&self.prompt)
+    }
+}
+
+/// How one call stands to what was known before it.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    pub(crate) digest: CallDigest,
+    /// The piece of the arguments that weighs most against the call, and where it came from.
+    pub(crate) piece: Option<(&'a str, Origin)>,
+    /// The call whose output orders this one.
+    pub(crate) ordered_by: Option<u8>,
+}
+
+/// A session in progress.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Trace {
+    limits: TraceLimits,
+    index: Index,
+    prompt_stems: Vec<Term>,
+    prompt_acts: Acts,
+    sources: Vec<Term>,
+    orders: Vec<Order>,
+    calls: Vec<CallDigest>,
+    consistency: Consistency,
+}
+
+/// Outputs of one session that can be told apart; the ones after that count as the last.
+const MAX_SOURCES: usize = 250;
+const MAX_PROMPT_STEMS: usize = 200;
+const MAX_EDGES: usize = 6;
+
+impl Trace {
+    pub(crate) fn new(limits: TraceLimits) -> Self {
+        Self {
+            limits,
+            index: Index::new(limits.terms),
+            prompt_stems: Vec::new(),
+            prompt_acts: Acts::default(),
+            sources: Vec::new(),
+            orders: Vec::new(),
+            calls: Vec::new(),
+            consistency: Consistency::default(),
+        }
+    }
+
+    /// Learns what the user wrote, or the operator's system prompt: words that may explain a call.
+    pub(crate) fn prompt(&mut self, text: &str) {
+        self.index.learn(text, Origin::Prompt);
+        for lexeme in lexemes(text).take(2_000) {
+            let lower = lexeme.text.to_lowercase();
+            self.prompt_acts = self.prompt_acts.union(acts_of_inflected(&lower));
+            let whole = std::iter::once(term_of(stem(&lower)));
+            for found in whole.chain(parts(&lexeme).map(|p| term_of(stem(&p.to_lowercase())))) {
+                if self.prompt_stems.len() < MAX_PROMPT_STEMS
+                    && let Err(at) = self.prompt_stems.binary_search(&found)
+                {
+                    self.prompt_stems.insert(at, found);
+                }
+            }
+        }
+    }
+
+    /// Reads a call against what is known, then learns its arguments and its output.
+    pub(crate) fn call<'a>(&mut self, call: &Call<'a>) -> Reading<'a> {
+        let tool = ToolName::parse(call.tool);
+        let units = units(call.args);
+        let reading = self.read(&tool, &units);
+        self.consistency.call(&tool, call.args, &units, &self.index);
+        if self.calls.len() < self.limits.calls {
+            self.calls.push(reading.digest.clone());
+        }
+        learn_arguments(&mut self.index, call.args, 16);
+        self.output(tool.term, call.output);
+        reading
+    }
+
+    /// Learns text that came from outside: a tool's output or a retrieved document.
+    pub(crate) fn output(&mut self, source: Term, text: &str) {
+        if self.sources.len() < MAX_SOURCES {
+            self.sources.push(source);
+        }
+        let at = (self.sources.len() - 1) as u8;
+        for order in orders(text, at, &self.index) {
+            if self.orders.len() >= self.limits.orders {
+                self.orders.remove(0);
+            }
+            self.orders.push(order);
+        }
+        self.index.learn(text, Origin::Output(at));
+    }
+
+    fn read<'a>(&self, tool: &ToolName, units: &[Unit<'a>]) -> Reading<'a> {
+        let origins: Vec<Origin> = units.iter().map(|u| self.origin(u)).collect();
+        let found = Found { tool, units, origins: &origins, trace: self };
+        let (features, ordered_by) = found.features();
+        let edges = units.iter().zip(&origins).take(MAX_EDGES).map(|(unit, origin)| self.edge(tool, unit, *origin));
+        let digest = CallDigest { tool: tool.term, features, edges: edges.collect() };
+        let piece = found.offending().map(|at| (units[at].text, origins[at]));
+        Reading { digest, piece, ordered_by }
+    }
+
+    fn origin(&self, unit: &Unit<'_>) -> Origin {
+        match unit.kind {
+            UnitKind::Identifier | UnitKind::Word => self.index.of(unit.terms[0]),
+            UnitKind::Phrase => self.index.of_phrase(&unit.terms),
+            UnitKind::Text => Origin::Unseen,
+        }
+    }
+
+    fn edge(&self, tool: &ToolName, unit: &Unit<'_>, origin: Origin) -> (Term, Term) {
+        let source = match origin {
+            Origin::Prompt => 0,
+            Origin::Argument => 1,
+            Origin::Unseen => 2,
+            Origin::Output(at) => self.sources.get(usize::from(at)).copied().unwrap_or(3),
+        };
+        (group(&[tool.term, unit.key]), source)
+    }
+
+    /// The name hash of the tool whose output has this index.
+    pub(crate) fn source(&self, at: u8) -> Option<Term> {
+        self.sources.get(usize::from(at)).copied()
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(crate) fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    pub(crate) fn prompt_stems(&self) -> &[Term] {
+        &self.prompt_stems
+    }
+
+    pub(crate) fn prompt_acts(&self) -> Acts {
+        self.prompt_acts
+    }
+
+    pub(crate) fn calls(&self) -> &[CallDigest] {
+        &self.calls
+    }
+
+    pub(crate) fn consistency(&self) -> &Consistency {
+        &self.consistency
+    }
+
+    /// What remains of the session when it is over.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest { prompt: self.prompt_stems.clone(), calls: self.calls.clone(), consistency: self.consistency.score() }
+    }
+}
+
+fn learn_arguments(index: &mut Index, value: &Value, depth: usize) {
+    match value {
+        Value::String(text) => index.learn(text, Origin::Argument),
+        Value::Array(items) if depth > 0 => items.iter().for_each(|v| learn_arguments(index, v, depth - 1)),
+        Value::Object(fields) if depth > 0 => fields.values().for_each(|v| learn_arguments(index, v, depth - 1)),
+        _ => {}
+    }
+}

@@ -1,0 +1,301 @@
+//! Words that say what stands beside them: "passport", "Konto", "call me at". Finds where they stand in a text and
+//! answers whether one of a class stands near a place; decides nothing by itself.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+/// A set of word classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Class(u32);
+
+impl Class {
+    pub(crate) const PHONE: Class = Class(1);
+    pub(crate) const CARD: Class = Class(1 << 1);
+    pub(crate) const SSN: Class = Class(1 << 2);
+    pub(crate) const BANK: Class = Class(1 << 3);
+    pub(crate) const ROUTING: Class = Class(1 << 4);
+    /// Passports, licences, tax, health and voter numbers: every number that a public body gives.
+    pub(crate) const IDENTITY: Class = Class(1 << 5);
+    pub(crate) const VEHICLE: Class = Class(1 << 6);
+    pub(crate) const ADDRESS: Class = Class(1 << 7);
+    pub(crate) const WALLET: Class = Class(1 << 8);
+    pub(crate) const VERSION: Class = Class(1 << 9);
+    /// Order, tracking, invoice: numbers that are not personal.
+    pub(crate) const REFERENCE: Class = Class(1 << 10);
+    /// What a name follows: "my name is", "Dear", "Mrs".
+    pub(crate) const INTRODUCTION: Class = Class(1 << 11);
+    pub(crate) const STREET: Class = Class(1 << 12);
+    pub(crate) const USERNAME: Class = Class(1 << 13);
+    pub(crate) const PASSWORD: Class = Class(1 << 14);
+    /// The `at` of an address that is spelled out.
+    pub(crate) const SPELLED_AT: Class = Class(1 << 15);
+    pub(crate) const EMAIL: Class = Class(1 << 16);
+    /// What a place follows: "lives in", "moved to".
+    pub(crate) const PLACE: Class = Class(1 << 17);
+    pub(crate) const POST_BOX: Class = Class(1 << 18);
+
+    pub(crate) const fn or(self, other: Class) -> Class {
+        Class(self.0 | other.0)
+    }
+
+    pub(crate) const fn meets(self, other: Class) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// Words of each class, parted by `|`, in lower case. A word ends where its letters end, a plural `s` aside.
+const WORDS: &[(Class, &str)] = &[
+    (
+        Class::PHONE,
+        "phone|telephone|tel|mobile|cell|cellphone|cellular|fax|call|calling|dial|ring|sms|text me|text us|whatsapp|telegram|signal|hotline|\
+         landline|contact|reach me|reach us|reach him|reach her|reach them|phone number|pager|voicemail|extension|\
+         telefon|telefonnummer|handy|handynummer|mobil|mobilnummer|rufnummer|festnetz|anrufen|ruf|\
+         téléphone|portable|appelez|appeler|numéro de téléphone|teléfono|telefono|móvil|celular|llámame|llamar|\
+         cellulare|chiamare|chiamami|recapito|telefone|telemóvel|celular|ligar|ligue|telefoon|mobiel|bel me|\
+         komórka|zadzwoń|numer telefonu|puhelin|puhelinnumero|puh|kännykkä|mobiltelefon|ring mig|cep|cep no|cep telefonu|telefonu|gsm|\
+         電話|전화|휴대폰|手机|电话|телефон|тел|मोबाइल",
+    ),
+    (
+        Class::CARD,
+        "card|credit card|debit card|cc|visa|mastercard|amex|american express|discover|maestro|jcb|diners|unionpay|pan|card number|cardnumber|\
+         kreditkarte|kartennummer|karte|carte|carte bancaire|carte de crédit|tarjeta|carta di credito|carta|cartão|creditcard|kaart|karta|kortti|kort|kart|kredi kartı",
+    ),
+    (
+        Class::SSN,
+        "ssn|ssns|social security|social security number|social sec|social insurance|socialsecurity|soc sec|ss#|tin|itin|tax id|taxpayer",
+    ),
+    (
+        Class::BANK,
+        "account number|account no|account num|account #|acct|acct number|acct no|bank account|checking account|savings account|\
+         accountnumber|account|bank|checking|savings|wire|deposit|direct deposit|debit my|konto|kontonummer|kontonr|bankverbindung|\
+         compte|numéro de compte|rib|cuenta|cuenta bancaria|número de cuenta|clabe|conto|numero di conto|conta|conta corrente|agência|\
+         rekening|rekeningnummer|konto bankowe|numer konta|nrb|tilinumero|kontonummer|bankgiro|plusgiro|bsb|sort code|sort-code|sortcode|\
+         ifsc|hesap|hesap numarası|account_number|a/c",
+    ),
+    (
+        Class::ROUTING,
+        "routing|routing number|aba|rtn|transit|transit number|fedwire|ach|bankleitzahl|blz|bsb|sort code|sortcode|ifsc",
+    ),
+    (
+        Class::IDENTITY,
+        "passport|passport number|passport no|passports|travel document|national id|national identity|identity card|id card|id number|identification|\
+         identity number|government id|personal id|personal number|personal identity|personal identity code|citizen|resident|residence permit|\
+         driver license|driver's license|drivers license|driver licence|driving licence|driver's licence|driving license|licence number|license number|\
+         license|licence|dl|dln|dmv|tax|tax number|tax file|taxpayer|tfn|abn|acn|vat|vat number|ein|itin|medicare|medicaid|mbi|npi|nhs|nhs number|\
+         nino|national insurance|insurance number|ni number|utr|health card|health insurance|patient|member id|beneficiary|dea|medical record|mrn|\
+         voter|voter id|epic|aadhaar|aadhar|uidai|uid|pan|pan card|pan number|gstin|gst|nric|fin|uen|sin|social insurance|\
+         ausweis|ausweisnummer|ausweis-nr|personalausweis|reisepass|pass-nr|passnummer|pass-nummer|passport-nr|führerschein|führerscheinnummer|\
+         steuer|steuer-id|steuernummer|steueridentifikationsnummer|steuerid|idnr|ust-id|ust-idnr|umsatzsteuer|sozialversicherungsnummer|\
+         rentenversicherungsnummer|sv-nummer|rvnr|versichertennummer|krankenkasse|krankenversicherung|kvnr|bsnr|lanr|arztnummer|betriebsstätte|\
+         betriebsstättennummer|handelsregister|amtsgericht|registergericht|hrb|hra|\
+         nir|insee|sécurité sociale|numéro de sécurité sociale|carte vitale|carte d'identité|cni|passeport|permis de conduire|siren|siret|\
+         dni|nif|nie|cif|documento|documento de identidad|cédula|cedula|pasaporte|seguridad social|extranjero|curp|rfc|cuit|cuil|rut|\
+         codice fiscale|carta d'identità|carta di identità|passaporto|patente|partita iva|p.iva|tessera sanitaria|\
+         cpf|cnpj|cadastro|rg|identidade|passaporte|cnh|pis|\
+         bsn|burgerservicenummer|sofinummer|paspoort|rijbewijs|btw|rijksregisternummer|\
+         pesel|nip|regon|dowód|dowód osobisty|numer dowodu|paszport|prawo jazdy|\
+         personnummer|samordningsnummer|organisationsnummer|orgnr|pnr|cpr|fødselsnummer|kennitala|\
+         hetu|henkilötunnus|henkilötunnukseni|y-tunnus|passi|ajokortti|\
+         rrn|resident registration|주민등록번호|주민번호|여권|여권번호|운전면허|사업자등록번호|외국인등록번호|brn|frn|\
+         tckn|tc kimlik|kimlik|kimlik no|kimlik numarası|pasaport|ehliyet|vergi no|\
+         tnin|thai id|เลขประจำตัวประชาชน|เลขบัตรประชาชน|บัตรประชาชน|\
+         id no|sa id|south african id|refugee id|nin|bvn|oib|jmbg|egn|cnp|umcn|ahv|avs|rodné číslo|personal code|asmens kodas|isikukood|\
+         паспорт|инн|снилс|身份证|身份证号|マイナンバー|my number|hkid|ktp|nik|mykad|philhealth|sss|umid|emirates id|iqama|teudat zehut",
+    ),
+    (
+        Class::VEHICLE,
+        "license plate|licence plate|number plate|plate|plates|plate number|registration|registration number|vehicle|vehicle registration|reg number|car|vin|\
+         kennzeichen|kfz|kfz-kennzeichen|nummernschild|immatriculation|plaque|matrícula|placa|targa|kenteken|tablica rejestracyjna|\
+         rejestracyjny|rekisterinumero|registreringsnummer|plaka|plaka numarası|차량번호|rc number",
+    ),
+    (
+        Class::ADDRESS,
+        "address|addresses|street|postcode|post code|postal code|zip|zip code|zipcode|ship to|shipping to|deliver to|delivery to|lives at|live at|living at|\
+         located at|reside at|resides at|residing at|office is at|mail to|send to|billing|adresse|anschrift|plz|postleitzahl|wohnt in|wohnhaft|code postal|dirección|\
+         código postal|indirizzo|cap|endereço|cep|adres|postinumero|osoite|adress|postnummer|kod pocztowy|posta kodu",
+    ),
+    (
+        Class::WALLET,
+        "wallet|btc|bitcoin|eth|ethereum|ether|ltc|litecoin|doge|dogecoin|xrp|ripple|sol|solana|tron|trx|usdt|usdc|tether|xmr|monero|ada|cardano|\
+         crypto|cryptocurrency|satoshi|blockchain|metamask|coinbase|binance|zcash|stellar|xlm|polkadot",
+    ),
+    (
+        Class::VERSION,
+        "version|versions|ver|v|release|releases|firmware|build|upgrade|upgraded|downgrade|patch|patched|driver|kernel|update to|updated to|\
+         upgrade from|upgrade to|updating from|fixed in|fixes|fix in|since|package|changelog|sdk|semver|bios|software|rev|revision|tag|chrome|firefox|safari|edge|assembly|nuget|dll|section|chapter|clause|oid|snmp",
+    ),
+    (
+        Class::REFERENCE,
+        "order|orders|order id|order number|order no|order #|invoice|invoices|invoice number|reference|ref|ref no|tracking|tracking number|tracking id|shipment|parcel|\
+         ticket|case|case number|sku|isbn|issn|ean|upc|gtin|asin|barcode|part number|part no|serial|serial number|batch|lot|model number|item|product|product id|po|\
+         purchase order|transaction|transaction id|txn|request id|trace|trace id|span|build number|commit|checksum|hash|sha|uuid|guid|timestamp|epoch|created|updated|seq|sequence|offset|flight|\
+         confirmation|booking|reservation|quote|quantity|qty|total|amount|price|bestellung|bestellnummer|rechnung|rechnungsnummer|commande|facture|pedido|factura|ordine|fattura|zamówienie|faktura|tilaus|sipariş|fatura|doi|pmid|arxiv|issue|bug|port|pid|bytes|latency|duration|size|width|height|imei|meid|iccid|job|run id|order_id|error code|status code",
+    ),
+    (
+        Class::INTRODUCTION,
+        "my name is|name is|i am|i'm|im|this is|named|called|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
+         regards|best regards|kind regards|warm regards|sincerely|yours|best|love|greetings|signed|signed by|from|to|cc|attn|attention|patient|customer|client|employee|user|passenger|guest|\
+         applicant|candidate|beneficiary|recipient|sender|requester|assignee|owner|contact|manager|colleague|boss|friend|neighbor|neighbour|brother|sister|mother|father|mom|dad|wife|husband|\
+         son|daughter|uncle|aunt|cousin|partner|spouse|fiancé|fiancee|girlfriend|boyfriend|roommate|doctor|nurse|teacher|lawyer|agent|ceo|cto|cfo|president|director|author|written by|directed by|\
+         produced by|by|with|met|meet|ask|asked|tell|told|email|emailed|message|messaged|contacted|spoke to|spoke with|talk to|talked to|sync with|behalf of|assigned to|reported by|approved by|\
+         interview with|meeting with|invite|invited|cardholder|account holder|name|and|name on card|in the name of|under the name|\
+         herr|herrn|frau|ich heiße|ich bin|mein name ist|liebe|lieber|sehr geehrte|sehr geehrter|hallo|viele grüße|mit freundlichen grüßen|gruß|grüße|\
+         monsieur|madame|mademoiselle|mme|m|je m'appelle|je suis|bonjour|cher|chère|cordialement|merci|\
+         señor|señora|sr|sra|don|doña|me llamo|mi nombre es|soy|hola|estimado|estimada|querido|querida|gracias|saludos|atentamente|\
+         signor|signora|signore|sig|dott|dottor|mi chiamo|sono|ciao|gentile|caro|cara|grazie|cordiali saluti|\
+         senhor|senhora|meu nome é|chamo-me|olá|prezado|prezada|caro|obrigado|obrigada|\
+         meneer|mevrouw|mijn naam is|ik ben|beste|geachte|groeten|pan|pani|nazywam się|jestem|cześć|pozdrawiam|\
+         jag heter|hej|hälsningar|nimeni on|olen|hei|terveisin|benim adım|adım|merhaba|sayın|bay|bayan",
+    ),
+    (
+        Class::STREET,
+        "street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|court|ct|place|pl|way|terrace|ter|square|sq|highway|hwy|parkway|pkwy|circle|cir|crescent|\
+         close|grove|gardens|garden|mews|row|walk|hill|park|knoll|knolls|mount|view|views|gate|green|heights|manor|mill|mills|meadow|meadows|orchard|path|pike|plaza|point|\
+         ridge|rise|run|shore|shores|spring|springs|station|summit|trail|turnpike|union|valley|village|villages|vista|wells|alley|annex|bayou|beach|bend|bluff|branch|bridge|\
+         brook|brooks|burg|bypass|canyon|cape|causeway|cliff|club|common|corner|cove|creek|crest|crossing|crossroad|curve|dale|dam|divide|estate|estates|expressway|extension|\
+         falls|ferry|field|fields|flats|ford|forest|forge|fork|forks|fort|freeway|gateway|glen|glens|harbor|haven|hollow|inlet|island|isle|junction|key|keys|lake|lakes|landing|\
+         light|loaf|lock|locks|lodge|loop|mall|mission|motorway|mountain|neck|oval|overpass|parkways|passage|pine|pines|plain|plains|port|ports|prairie|radial|ramp|ranch|rapid|rest|river|\
+         route|rue|shoal|skyway|spur|stravenue|stream|throughway|trace|track|trafficway|tunnel|underpass|viaduct|ville|wall|well|roads|streets|lanes",
+    ),
+    (
+        Class::POST_BOX,
+        "po box|p.o. box|p o box|post office box|postfach|apartado|boîte postale|casella postale|psc|fpo|apo|dpo|unit",
+    ),
+    (
+        Class::USERNAME,
+        "username|user name|userid|user id|user|login|login name|logged in as|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
+    ),
+    (
+        Class::PASSWORD,
+        "password|passwords|passwd|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
+    ),
+    (
+        Class::SPELLED_AT,
+        "at|(at)|[at]|{at}|<at>|(a)|[a]|_at_|-at-|(@)|[@]|arroba|at-sign|at sign|chiocciola|arobase|klammeraffe",
+    ),
+    (
+        Class::EMAIL,
+        "email|e-mail|mail|email me|mail me|write|write to|write me|contact|reach|reach me|reach out|address|drop me|ping|send|correo|courriel|posta",
+    ),
+    (
+        Class::PLACE,
+        "live in|lives in|living in|lived in|moved to|moved here from|moved from|come from|comes from|from|born in|based in|resident of|located in|city of|town of|travel to|traveling to|travelling to|visit|visiting|visited|flying to|arrived in|grew up in|city|wohne in|wohnt in|aus|habite à|vivo en|abito a|moro em|woon in|mieszkam w|bor i|asun",
+    ),
+];
+
+static AUTOMATON: LazyLock<(AhoCorasick, Vec<Class>)> = LazyLock::new(|| {
+    let mut words: Vec<(&str, Class)> = Vec::new();
+    for (class, list) in WORDS {
+        for word in list.split('|') {
+            match words.iter_mut().find(|(known, _)| *known == word) {
+                Some((_, classes)) => *classes = classes.or(*class),
+                None => words.push((word, *class)),
+            }
+        }
+    }
+    let automaton = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words.iter().map(|(word, _)| word))
+        .expect("the word list fits in an automaton");
+    (automaton, words.into_iter().map(|(_, class)| class).collect())
+});
+
+/// A word of some class, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mention {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) class: Class,
+}
+
+/// All words of a text that say something, in order.
+pub(crate) struct Mentions(Vec<Mention>);
+
+/// How far, in bytes, a word says something of what follows it.
+const REACH_BEFORE: usize = 56;
+/// How far it says something of what precedes it.
+const REACH_AFTER: usize = 18;
+
+impl Mentions {
+    pub(crate) fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let (automaton, classes) = &*AUTOMATON;
+        let hits = automaton.find_iter(text).filter(|hit| is_word(bytes, hit.start(), hit.end()));
+        Mentions(
+            hits.map(|hit| Mention {
+                start: hit.start(),
+                end: hit.end(),
+                class: classes[hit.pattern().as_usize()],
+            })
+            .collect(),
+        )
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Mention> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Whether a word of `class` stands shortly before or just after `range`.
+    pub(crate) fn near(&self, class: Class, range: &Range<usize>) -> bool {
+        self.before(class, range.start, REACH_BEFORE).is_some() || self.after(class, range.end, REACH_AFTER)
+    }
+
+    /// The last word of `class` that ends at most `reach` bytes before `at`.
+    pub(crate) fn before(&self, class: Class, at: usize, reach: usize) -> Option<Mention> {
+        let upto = self.0.partition_point(|m| m.end <= at);
+        let close = self.0[..upto].iter().rev().take_while(|m| m.end + reach >= at);
+        close.copied().find(|m| m.class.meets(class))
+    }
+
+    fn after(&self, class: Class, at: usize, reach: usize) -> bool {
+        let from = self.0.partition_point(|m| m.start < at);
+        let close = self.0[from..].iter().take_while(|m| m.start <= at + reach);
+        close.into_iter().any(|m| m.class.meets(class))
+    }
+}
+
+/// Whether the hit is a word of its own or a part of `snake_case` or `camelCase`.
+fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
+    let first = bytes[start];
+    if !first.is_ascii_alphabetic() {
+        return true;
+    }
+    let opens = match start.checked_sub(1).map(|i| bytes[i]) {
+        Some(before) if before.is_ascii_alphabetic() => before.is_ascii_lowercase() && first.is_ascii_uppercase(),
+        Some(before) => before < 0x80,
+        None => true,
+    };
+    let last = bytes[end - 1];
+    let closes = |next: Option<&u8>| match next {
+        Some(next) if next.is_ascii_alphabetic() => last.is_ascii_lowercase() && next.is_ascii_uppercase(),
+        Some(next) => *next < 0x80 || !last.is_ascii_alphabetic() || *next >= 0xe0,
+        None => true,
+    };
+    opens && (closes(bytes.get(end)) || (bytes.get(end) == Some(&b's') && closes(bytes.get(end + 1))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, class: Class, expect: bool) {
+        let at = text.find('#').unwrap();
+        assert_eq!(Mentions::of(text).near(class, &(at..at + 1)), expect, "{text:?}");
+    }
+
+    #[test]
+    fn words_count_only_as_whole_words_and_nearby() {
+        check("my phone: #", Class::PHONE, true);
+        check("customer_phone=#", Class::PHONE, true);
+        check("customerPhone=#", Class::PHONE, true);
+        check("phones #", Class::PHONE, true);
+        check("hotel #", Class::PHONE, false);
+        check("# is my passport", Class::IDENTITY, true);
+        check("여권번호는 #", Class::IDENTITY, true);
+        check(&format!("phone {} #", "x".repeat(80)), Class::PHONE, false);
+    }
+}

@@ -55,8 +55,8 @@ fetch() {
     rm -rf "$libs"
     echo "kafka: fetching Apache Kafka with Maven" >&2
     if ! mvn --batch-mode --no-transfer-progress --file "$here/pom.xml" \
-        dependency:copy-dependencies "-DoutputDirectory=$libs" >"$log" 2>&1 </dev/null; then
-        grep '^\[ERROR\]' "$log" | head -n 5 >&2 || tail -n 20 "$log" >&2
+        generate-resources >"$log" 2>&1 </dev/null; then
+        grep -m 1 '^\[ERROR\]' "$log" >&2 || tail -n 20 "$log" >&2
         fail 69 "Maven could not fetch Apache Kafka; the whole of its output is in $log" \
             "if the registry can't be reached from here, name a mirror or a proxy in ~/.m2/settings.xml and run this again"
     fi
@@ -122,10 +122,8 @@ PROPERTIES
 # Storage is formatted once, so that a broker that was stopped or killed comes back with its data.
 format_storage() { # DIR
     [ -f "$1/data/meta.properties" ] && return
-    local cluster_id
-    cluster_id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
     java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format \
-        --config "$1/server.properties" --cluster-id "$cluster_id" >"$1/format.log" 2>&1 </dev/null || {
+        --config "$1/server.properties" --cluster-id lapwing-test >"$1/format.log" 2>&1 </dev/null || {
         cat "$1/format.log" >&2
         fail 70 "the storage in $1 could not be formatted"
     }
@@ -133,7 +131,7 @@ format_storage() { # DIR
 
 start_failed() { # DIR MESSAGE
     kill_broker "$1"
-    grep -E ' ERROR |^Caused by' "$1/broker.log" >&2 || tail -n 20 "$1/broker.log" >&2
+    grep -E ' ERROR |^Caused by' "$1/broker.log" | tail -n 3 >&2 || tail -n 20 "$1/broker.log" >&2
     fail 70 "$2; its log is $1/broker.log"
 }
 
@@ -152,6 +150,8 @@ start() { # DIR PORT
     nohup java -Xms256m -Xmx512m -Dlog4j2.level=INFO -cp "$libs/*" kafka.Kafka "$dir/server.properties" \
         >"$dir/broker.log" 2>&1 </dev/null &
     echo $! >"$dir/broker.pid"
+    # Or the shell would announce the end of the job when a test kills it.
+    disown
 
     local deadline=$((SECONDS + start_limit_s))
     # The port opens early; this line comes when the controller has admitted the broker.
@@ -182,19 +182,32 @@ kill_broker() { # DIR
     rm -f "$1/broker.pid"
 }
 
+clean_up_run() {
+    [ -z "$run_pid" ] || kill -- "-$run_pid" 2>/dev/null || true
+    kill_broker "$run_dir"
+    rm -rf "$run_dir"
+}
+
 run() { # COMMAND...
     [ $# -ge 1 ] || usage
     fetch
     local port code=0
-    # Not local: the trap runs after this function has returned.
+    # Not local: the traps run after this function has returned.
     run_dir=$(mktemp -d "${TMPDIR:-/tmp}/lapwing-kafka.XXXXXX")
-    trap 'kill_broker "$run_dir"; rm -rf "$run_dir"' EXIT
+    run_pid=
+    trap 'clean_up_run' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     port=$(free_port)
     start "$run_dir" "$port"
 
-    LAPWING_TEST_KAFKA=127.0.0.1:$port LAPWING_TEST_KAFKA_DIR=$run_dir "$@" || code=$?
+    # A job with a process group of its own, which we wait for: a signal to this script is then handled at once,
+    # and ends all that the command started.
+    set -m
+    LAPWING_TEST_KAFKA=127.0.0.1:$port LAPWING_TEST_KAFKA_DIR=$run_dir "$@" &
+    run_pid=$!
+    set +m
+    wait "$run_pid" || code=$?
 
     if [ "$code" -ne 0 ] && ! running "$run_dir"; then
         echo "kafka: the broker was not running at the end of the command; the end of its log:" >&2

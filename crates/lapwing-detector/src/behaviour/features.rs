@@ -3,7 +3,6 @@
 //! The features that stand here need no history: they compare a call with its own session. Weights are fixed
 //! and documented; `weigh` is the whole model.
 
-use serde::{Deserialize, Serialize};
 
 use super::call::{ToolName, Unit, UnitKind};
 use super::order::Order;
@@ -168,3 +167,15 @@ fn share<T>(of: &[T], holds: impl Fn(&T) -> bool) -> f32 {
     }
     of.iter().filter(|t| holds(t)).count() as f32 / of.len() as f32
 }
+
+/// Log-odds that a call serves somebody else than the user: a logistic over its features. `unexpected` and
+/// `rare_edge` come from the agent's history, 0.5 and 0 without one.
+pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
+    let history = UNEXPECTED * unexpected + RARE_EDGE * rare_edge;
+    BIAS + history + x.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum::<f32>()
+}
+
+const BIAS: f32 = -5.0;
+const UNEXPECTED: f32 = 1.0;
+const RARE_EDGE: f32 = 1.0;
+const WEIGHTS: [f32; STATIC] = [2.0, 0.5, 1.0, 2.0, 0.5, 0.5, 0.5, 1.0, 0.5, 0.7, 0.5, -0.7, -1.0, -1.0, -0.5, 0.0];

@@ -40,11 +40,6 @@ impl Index {
         Self { first: FxHashMap::default(), limit }
     }
 
-    /// Number of terms held.
-    pub(crate) fn len(&self) -> usize {
-        self.first.len()
-    }
-
     /// Learns every term and word pair of `text` as coming from `origin`.
     pub(crate) fn learn(&mut self, text: &str, origin: Origin) {
         let code = match origin {
@@ -147,6 +142,6 @@ mod tests {
         index.learn(&"word".repeat(3), Origin::Prompt);
         let many: String = (0..1_000).map(|i| format!("w{i} ")).collect();
         index.learn(&many, Origin::Output(0));
-        assert_eq!(index.len(), 10);
+        assert_eq!(index.first.len(), 10);
     }
 }

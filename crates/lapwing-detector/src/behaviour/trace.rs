@@ -34,7 +34,7 @@ impl Default for TraceLimits {
 
 /// What is kept of one call once the session is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CallDigest {
+pub struct CallDigest {
     /// The tool's name, hashed.
     pub(crate) tool: Term,
     /// The features that need no history.
@@ -45,7 +45,7 @@ pub(crate) struct CallDigest {
 
 /// What is kept of one session once it is over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Digest {
+pub struct Digest {
     /// The stems of the prompt, sorted; equal prompts are one task.
     pub(crate) prompt: Vec<Term>,
     pub(crate) calls: Vec<CallDigest>,
@@ -54,18 +54,15 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    /// Names the task: sessions of one task stand in one fold when a model is cross-fitted.
-    pub(crate) fn task(&self) -> Term {
-        if self.prompt.is_empty() {
-            return group(&self.calls.iter().map(|c| c.tool).collect::<Vec<_>>());
-        }
-        group(&self.prompt)
+    /// Names the task, if there is a prompt: sessions of one task stand in one fold when a model is cross-fitted.
+    pub(crate) fn task(&self) -> Option<Term> {
+        (!self.prompt.is_empty()).then(|| group(&self.prompt))
     }
 }
 
 /// How one call stands to what was known before it.
 #[derive(Debug)]
-pub(crate) struct Reading<'a> {
+pub struct Reading<'a> {
     pub(crate) digest: CallDigest,
     /// The piece of the arguments that weighs most against the call, and where it came from.
     pub(crate) piece: Option<(&'a str, Origin)>,
@@ -75,7 +72,7 @@ pub(crate) struct Reading<'a> {
 
 /// A session in progress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Trace {
+pub struct Trace {
     limits: TraceLimits,
     index: Index,
     prompt_stems: Vec<Term>,
@@ -92,7 +89,8 @@ const MAX_PROMPT_STEMS: usize = 200;
 const MAX_EDGES: usize = 6;
 
 impl Trace {
-    pub(crate) fn new(limits: TraceLimits) -> Self {
+    /// A session of which nothing is known.
+    pub fn new(limits: TraceLimits) -> Self {
         Self {
             limits,
             index: Index::new(limits.terms),
@@ -106,7 +104,7 @@ impl Trace {
     }
 
     /// Learns what the user wrote, or the operator's system prompt: words that may explain a call.
-    pub(crate) fn prompt(&mut self, text: &str) {
+    pub fn prompt(&mut self, text: &str) {
         self.index.learn(text, Origin::Prompt);
         for lexeme in lexemes(text).take(2_000) {
             let lower = lexeme.text.to_lowercase();
@@ -123,7 +121,7 @@ impl Trace {
     }
 
     /// Reads a call against what is known, then learns its arguments and its output.
-    pub(crate) fn call<'a>(&mut self, call: &Call<'a>) -> Reading<'a> {
+    pub fn call<'a>(&mut self, call: &Call<'a>) -> Reading<'a> {
         let tool = ToolName::parse(call.tool);
         let units = units(call.args);
         let reading = self.read(&tool, &units);
@@ -136,8 +134,13 @@ impl Trace {
         reading
     }
 
+    /// Learns documents that were retrieved from `source`.
+    pub fn retrieved(&mut self, source: &str, text: &str) {
+        self.output(term_of(source), text);
+    }
+
     /// Learns text that came from outside: a tool's output or a retrieved document.
-    pub(crate) fn output(&mut self, source: Term, text: &str) {
+    fn output(&mut self, source: Term, text: &str) {
         if self.sources.len() < MAX_SOURCES {
             self.sources.push(source);
         }
@@ -179,11 +182,6 @@ impl Trace {
         (group(&[tool.term, unit.key]), source)
     }
 
-    /// The name hash of the tool whose output has this index.
-    pub(crate) fn source(&self, at: u8) -> Option<Term> {
-        self.sources.get(usize::from(at)).copied()
-    }
-
     pub(crate) fn index(&self) -> &Index {
         &self.index
     }
@@ -209,7 +207,7 @@ impl Trace {
     }
 
     /// What remains of the session when it is over.
-    pub(crate) fn digest(&self) -> Digest {
+    pub fn digest(&self) -> Digest {
         Digest { prompt: self.prompt_stems.clone(), calls: self.calls.clone(), consistency: self.consistency.score() }
     }
 }

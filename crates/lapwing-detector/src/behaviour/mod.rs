@@ -1,0 +1,24 @@
+//! What an agent does: the order of its calls, the origins of their arguments, and whether a session holds
+//! together.
+//!
+//! The models know nothing of events: they take a prompt, calls and their outputs, and give scores. The
+//! detector feeds them from the clean topic, an evaluation from files; both through [`Trace`] and [`AgentModel`].
+
+mod calibration;
+mod call;
+mod consistency;
+mod features;
+mod habits;
+mod lexicon;
+mod model;
+mod order;
+mod origin;
+mod sequence;
+mod text;
+mod trace;
+
+pub use call::Call;
+pub use model::{AgentModel, Assessment, Channel, ModelConfig};
+pub use origin::Origin;
+pub use sequence::Surprise;
+pub use trace::{CallDigest, Digest, Reading, Trace, TraceLimits};

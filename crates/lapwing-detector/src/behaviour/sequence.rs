@@ -1,0 +1,155 @@
+//! The sequence model: a variable-order Markov model over tool names (prediction by partial matching).
+//!
+//! Every context of up to `order` earlier symbols counts what followed it. The probability of a symbol blends
+//! the contexts from the shortest to the longest, each trusted as far as it has been seen (Witten and Bell,
+//! 1991; the interpolated form of method C of Moffat, 1990):
+//! `P_k(s) = (count_k(s) + distinct_k · P_{k-1}(s)) / (total_k + distinct_k)`, `P_{-1} = 1 / (symbols + 1)`.
+
+use rustc_hash::FxHashMap;
+
+use super::text::Term;
+
+/// Stands before the first symbol and after the last.
+const EDGE: Term = 0;
+
+/// How surprising one session was.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Surprise {
+    /// Mean over the symbols, in bits.
+    pub mean: f32,
+    /// The largest of one symbol, in bits.
+    pub max: f32,
+    /// Where the largest is; the length of the sequence if it is the end that surprises.
+    pub at: usize,
+}
+
+/// A variable-order Markov model. It holds at most `limit` contexts; once full, it only counts in those.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ppm {
+    order: usize,
+    limit: usize,
+    contexts: FxHashMap<u64, Counts>,
+    symbols: FxHashMap<Term, ()>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    total: u32,
+    next: Vec<(Term, u32)>,
+}
+
+impl Counts {
+    fn of(&self, symbol: Term) -> u32 {
+        self.next.iter().find(|(s, _)| *s == symbol).map_or(0, |(_, n)| *n)
+    }
+
+    fn add(&mut self, symbol: Term) {
+        self.total += 1;
+        match self.next.iter_mut().find(|(s, _)| *s == symbol) {
+            Some((_, n)) => *n += 1,
+            None => self.next.push((symbol, 1)),
+        }
+    }
+}
+
+impl Ppm {
+    pub(crate) fn new(order: usize, limit: usize) -> Self {
+        Self { order, limit, ..Self::default() }
+    }
+
+    /// Learns one whole session.
+    pub(crate) fn learn(&mut self, sequence: &[Term]) {
+        for at in 0..=sequence.len() {
+            let symbol = sequence.get(at).copied().unwrap_or(EDGE);
+            self.symbols.insert(symbol, ());
+            for key in contexts(sequence, at, self.order) {
+                if self.contexts.len() < self.limit || self.contexts.contains_key(&key) {
+                    self.contexts.entry(key).or_default().add(symbol);
+                }
+            }
+        }
+    }
+
+    /// Bits of surprise at position `at` of `sequence`; one past the last symbol asks for the end.
+    pub(crate) fn bits(&self, sequence: &[Term], at: usize) -> f32 {
+        let symbol = sequence.get(at).copied().unwrap_or(EDGE);
+        let mut p = 1.0 / (self.symbols.len() as f64 + 1.0);
+        for key in contexts(sequence, at, self.order) {
+            let Some(counts) = self.contexts.get(&key) else { break };
+            let (total, distinct) = (f64::from(counts.total), counts.next.len() as f64);
+            p = (f64::from(counts.of(symbol)) + distinct * p) / (total + distinct);
+        }
+        -p.log2() as f32
+    }
+
+    /// How surprising a whole session is.
+    pub(crate) fn surprise(&self, sequence: &[Term]) -> Surprise {
+        let mut sum = 0.0;
+        let mut worst = Surprise::default();
+        for at in 0..=sequence.len() {
+            let bits = self.bits(sequence, at);
+            sum += bits;
+            if bits > worst.max {
+                worst = Surprise { max: bits, at, mean: 0.0 };
+            }
+        }
+        Surprise { mean: sum / (sequence.len() + 1) as f32, ..worst }
+    }
+}
+
+/// Keys of the contexts before position `at`, from the empty one to the longest.
+fn contexts(sequence: &[Term], at: usize, order: usize) -> impl Iterator<Item = u64> + '_ {
+    let mut key = 0x9e37_79b9_7f4a_7c15;
+    (0..=order.min(at + 1)).map(move |length| {
+        if length > 0 {
+            // One step before the first symbol stands the edge.
+            let symbol = if length <= at { sequence[at - length] } else { EDGE };
+            key = (key ^ u64::from(symbol)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+        }
+        key
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trained() -> Ppm {
+        let mut model = Ppm::new(5, 10_000);
+        for _ in 0..50 {
+            model.learn(&[1, 2, 3, 2, 3, 4]);
+            model.learn(&[1, 5, 4]);
+        }
+        model
+    }
+
+    #[test]
+    fn what_was_often_seen_is_expected_and_the_rest_surprises() {
+        let model = trained();
+        let normal = model.surprise(&[1, 2, 3, 2, 3, 4]);
+        for strange in [&[1, 2, 3, 5, 4][..], &[4, 1], &[1, 9, 4], &[1, 2]] {
+            let s = model.surprise(strange);
+            assert!(s.max > normal.max && s.mean > normal.mean, "{strange:?} {s:?} {normal:?}");
+        }
+        assert_eq!(model.surprise(&[1, 9, 4]).at, 1);
+        assert_eq!(model.surprise(&[1, 2]).at, 2);
+    }
+
+    #[test]
+    fn probabilities_sum_to_one() {
+        let model = trained();
+        let symbols: Vec<Term> = model.symbols.keys().copied().collect();
+        let sum: f64 = symbols.iter().map(|s| 2f64.powf(-f64::from(model.bits(&[1, 2, *s], 2)))).sum();
+        let unknown = 2f64.powf(-f64::from(model.bits(&[1, 2, 77], 2)));
+        assert!((sum + unknown - 1.0).abs() < 0.01, "{sum} {unknown}");
+    }
+
+    #[test]
+    fn the_model_stays_within_its_limit() {
+        let mut model = Ppm::new(5, 100);
+        for i in 0..1_000 {
+            model.learn(&[i, i + 1, i + 2]);
+        }
+        assert_eq!(model.contexts.len(), 100);
+    }
+}

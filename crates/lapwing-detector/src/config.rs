@@ -1,0 +1,166 @@
+//! What an operator can set. Every key has a default; unknown keys are refused.
+
+use serde::{Deserialize, Serialize};
+
+use crate::DetectorError;
+use crate::baseline::BaselineRule;
+use crate::behaviour::{ModelConfig, TraceLimits};
+use crate::metric::Metric;
+use crate::threshold::ThresholdRule;
+
+/// The detector's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectorConfig {
+    /// Static thresholds on numeric fields. Default: `AID-21`, `scores.toxicity` above 0.7.
+    pub thresholds: Vec<ThresholdRule>,
+    /// Dynamic baselines over a moving window. Default: `AID-22`, prompt length per agent, 3 standard deviations.
+    pub baselines: Vec<BaselineRule>,
+    /// What is normal for an agent, and how sure an alarm has to be.
+    pub behaviour: BehaviourConfig,
+    /// Alerts with the same key within this many seconds of event time are one. Default 3600.
+    pub dedup_window_s: u64,
+    /// Keys remembered for deduplication; the oldest are forgotten first. Default 50,000.
+    pub dedup_keys: usize,
+}
+
+impl Default for DetectorConfig {
+    fn default() -> Self {
+        Self {
+            thresholds: vec![ThresholdRule::toxicity()],
+            baselines: vec![BaselineRule::prompt_length()],
+            behaviour: BehaviourConfig::default(),
+            dedup_window_s: 3_600,
+            dedup_keys: 50_000,
+        }
+    }
+}
+
+/// Settings of the behaviour channels (sequence, provenance, consistency).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BehaviourConfig {
+    /// Whether tool calls are watched at all. Default true.
+    pub enabled: bool,
+    /// The budget: the share of an agent's normal sessions that may raise an alarm. Default 0.01.
+    pub false_alarm_rate: f64,
+    /// How sure the history-free features must be, 0 to 1, while an agent's history is too short for the budget
+    /// (fewer than `1 / false_alarm_rate` sessions). Default 0.9.
+    pub cold_probability: f64,
+    /// How sure the provenance channel must be at least, 0 to 1, whatever the budget allows. Default 0.5.
+    pub min_probability: f64,
+    /// A session without an event for this many seconds of event time is over and is scored. Default 600.
+    pub session_idle_s: u64,
+    /// Sessions in progress; past this the one idle longest is closed early. Default 10,000.
+    pub max_sessions: usize,
+    /// Agents with a model; past this the one idle longest is forgotten. Default 256.
+    pub max_agents: usize,
+    /// Normal sessions kept of one agent, the newest. Default 500.
+    pub max_history: usize,
+    /// Sessions of an agent from which its first model is fitted. Default 20.
+    pub min_history: usize,
+    /// How the models learn.
+    pub model: ModelConfig,
+    /// How much of one session is kept.
+    pub limits: TraceLimits,
+}
+
+impl Default for BehaviourConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            false_alarm_rate: 0.01,
+            cold_probability: 0.9,
+            min_probability: 0.5,
+            session_idle_s: 600,
+            max_sessions: 10_000,
+            max_agents: 256,
+            max_history: 500,
+            min_history: 20,
+            model: ModelConfig::default(),
+            limits: TraceLimits::default(),
+        }
+    }
+}
+
+impl DetectorConfig {
+    /// Checks what the types cannot: that numbers are in range and that fields exist.
+    pub fn validate(&self) -> Result<(), DetectorError> {
+        for rule in &self.thresholds {
+            metric(&format!("detector.thresholds[{}].field", rule.id), &rule.field)?;
+            if rule.above.is_none() && rule.below.is_none() {
+                return Err(invalid(&format!("detector.thresholds[{}]", rule.id), "set `above`, `below` or both"));
+            }
+        }
+        for rule in &self.baselines {
+            let key = format!("detector.baselines[{}]", rule.id);
+            metric(&format!("{key}.field"), &rule.field)?;
+            if !(rule.deviations > 0.0 && rule.deviations.is_finite()) || rule.window_h == 0 || rule.max_keys == 0 {
+                return Err(invalid(&key, "`deviations`, `window_h` and `max_keys` must be above 0"));
+            }
+        }
+        self.behaviour.validate()
+    }
+}
+
+impl BehaviourConfig {
+    fn validate(&self) -> Result<(), DetectorError> {
+        let open = |v: f64| v > 0.0 && v < 1.0;
+        let closed = |v: f64| (0.0..=1.0).contains(&v);
+        let checks = [
+            ("false_alarm_rate", open(self.false_alarm_rate), "must lie between 0 and 1"),
+            ("cold_probability", closed(self.cold_probability), "must lie between 0 and 1"),
+            ("min_probability", closed(self.min_probability), "must lie between 0 and 1"),
+            ("session_idle_s", self.session_idle_s > 0, "must be above 0"),
+            ("max_sessions", self.max_sessions > 0, "must be above 0"),
+            ("max_agents", self.max_agents > 0, "must be above 0"),
+            ("min_history", self.min_history > 1, "must be at least 2"),
+            ("max_history", self.max_history >= self.min_history, "must be at least `min_history`"),
+            ("model.sequence_order", (1..=16).contains(&self.model.sequence_order), "must lie between 1 and 16"),
+            ("model.folds", (2..=50).contains(&self.model.folds), "must lie between 2 and 50"),
+        ];
+        match checks.iter().find(|(_, ok, _)| !ok) {
+            Some((key, _, fix)) => Err(invalid(&format!("detector.behaviour.{key}"), fix)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn metric(key: &str, field: &str) -> Result<(), DetectorError> {
+    Metric::parse(field).map(|_| ()).ok_or_else(|| {
+        invalid(key, &format!("`{field}` is no numeric field; use one of the schema, `content.prompt.length` or `attrs.…`"))
+    })
+}
+
+fn invalid(key: &str, problem: &str) -> DetectorError {
+    DetectorError::Config { key: key.to_owned(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_survives_json() {
+        let config = DetectorConfig::default();
+        config.validate().unwrap();
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<DetectorConfig>(&json).unwrap(), config);
+        assert!(serde_json::from_str::<DetectorConfig>(r#"{"tresholds":[]}"#).is_err());
+    }
+
+    #[test]
+    fn a_fault_names_its_key() {
+        let check = |json: &str, key: &str| {
+            let config: DetectorConfig = serde_json::from_str(json).unwrap();
+            let fault = config.validate().unwrap_err().to_string();
+            assert!(fault.contains(key), "{json}: {fault}");
+        };
+        check(r#"{"thresholds":[{"id":"X","field":"nope","above":1}]}"#, "thresholds[X].field");
+        check(r#"{"thresholds":[{"id":"X","field":"cost_usd"}]}"#, "thresholds[X]");
+        check(r#"{"baselines":[{"id":"B","field":"cost_usd","deviations":0}]}"#, "baselines[B]");
+        check(r#"{"behaviour":{"false_alarm_rate":0}}"#, "behaviour.false_alarm_rate");
+        check(r#"{"behaviour":{"max_history":3}}"#, "behaviour.max_history");
+    }
+}

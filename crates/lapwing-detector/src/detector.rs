@@ -1,0 +1,191 @@
+//! The detector: events in, alerts out. Pure: no clock, no randomness; time is the events' own.
+
+use lapwing_event::{Kind, SanitizedEvent, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Alert, Draft};
+use crate::baseline::{Baseline, Deviation, Window};
+use crate::config::DetectorConfig;
+use crate::error::DetectorError;
+use crate::metrics::DetectorMetrics;
+use crate::recent::Recent;
+use crate::snapshot;
+use crate::threshold::{Crossed, Threshold};
+use crate::watch::Watch;
+
+/// Watches the clean topic of one partition. Feed it every event in the order of the topic.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    config: DetectorConfig,
+    thresholds: Vec<Threshold>,
+    baselines: Vec<Baseline>,
+    watch: Watch,
+    /// When each key last alerted.
+    alerted: Recent<String, i64>,
+    /// The latest event time seen, in nanoseconds.
+    watermark: i64,
+    metrics: DetectorMetrics,
+}
+
+/// What outlives the process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    watermark: i64,
+    metrics: DetectorMetrics,
+    alerted: Recent<String, i64>,
+    watch: Watch,
+    /// By rule id and field, so that a changed configuration keeps what still fits.
+    baselines: Vec<(String, String, Recent<String, Window>)>,
+}
+
+impl Detector {
+    /// A detector that has learned nothing yet.
+    pub fn new(config: DetectorConfig) -> Result<Self, DetectorError> {
+        config.validate()?;
+        Ok(Self {
+            thresholds: config.thresholds.iter().filter_map(Threshold::new).collect(),
+            baselines: config.baselines.iter().filter_map(Baseline::new).collect(),
+            watch: Watch::default(),
+            alerted: Recent::default(),
+            watermark: i64::MIN,
+            metrics: DetectorMetrics::default(),
+            config,
+        })
+    }
+
+    /// Takes in one event. Its own findings come first, then those of sessions that its time shows to be over.
+    /// Events of the detector itself and of Lapwing's users (alerts, reviews, audits) are counted and no more.
+    pub fn observe(&mut self, event: &SanitizedEvent) -> Vec<Alert> {
+        self.metrics.observed += 1;
+        if matches!(event.kind, Kind::Alert | Kind::Review | Kind::Audit) {
+            return Vec::new();
+        }
+        let mut alerts = Vec::new();
+        for threshold in &self.thresholds {
+            if let Some(crossed) = threshold.check(event) {
+                alerts.push(Alert::new(explain_threshold(threshold, crossed, event), event.timestamp, event));
+            }
+        }
+        for baseline in &mut self.baselines {
+            if let Some(deviation) = baseline.observe(event) {
+                alerts.push(Alert::new(explain_baseline(baseline, &deviation, event), event.timestamp, event));
+            }
+        }
+        if self.config.behaviour.enabled {
+            alerts.extend(self.watch.observe(event, &self.config.behaviour, &mut self.metrics));
+        }
+        alerts.extend(self.advance(event.timestamp));
+        self.keep_new(alerts)
+    }
+
+    /// Tells the detector how late it is, in event time, when no events come: closes and scores the sessions
+    /// that have gone silent.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Alert> {
+        let alerts = self.advance(now);
+        self.keep_new(alerts)
+    }
+
+    /// Counters of what it did.
+    pub fn metrics(&self) -> &DetectorMetrics {
+        &self.metrics
+    }
+
+    /// Everything it has learned, to be given to [`Detector::restore`]. Keep it together with the offset of the
+    /// last event observed.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
+        snapshot::encode(&State {
+            watermark: self.watermark,
+            metrics: self.metrics.clone(),
+            alerted: self.alerted.clone(),
+            watch: self.watch.clone(),
+            baselines: baselines.collect(),
+        })
+    }
+
+    /// The detector that wrote `snapshot`: it goes on as if it had never stopped.
+    pub fn restore(config: DetectorConfig, snapshot: &[u8]) -> Result<Self, DetectorError> {
+        let mut detector = Self::new(config)?;
+        let state = snapshot::decode(snapshot)?;
+        detector.watermark = state.watermark;
+        detector.metrics = state.metrics;
+        detector.alerted = state.alerted;
+        detector.watch = state.watch;
+        detector.watch.refit(&detector.config.behaviour);
+        for (id, field, windows) in state.baselines {
+            if let Some(baseline) = detector.baselines.iter_mut().find(|b| b.rule.id == id && b.rule.field == field) {
+                baseline.resume(windows);
+            }
+        }
+        Ok(detector)
+    }
+
+    fn advance(&mut self, now: Timestamp) -> Vec<Alert> {
+        self.watermark = self.watermark.max(now.nanos());
+        let idle = seconds(self.config.behaviour.session_idle_s);
+        self.watch.close_idle(self.watermark.saturating_sub(idle), &self.config.behaviour, &mut self.metrics)
+    }
+
+    /// Leaves out alerts whose key had one within the deduplication window, and counts the rest.
+    fn keep_new(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
+        let window = seconds(self.config.dedup_window_s);
+        let mut kept = Vec::new();
+        for alert in alerts {
+            let finding = alert.finding();
+            let now = alert.event().timestamp.nanos();
+            let key = format!("{}\u{1f}{}", alert.event().tenant.id, finding.dedup_key);
+            let last = self.alerted.touch(&key, now, || i64::MIN);
+            if now.saturating_sub(*last) < window && *last != i64::MIN {
+                self.metrics.deduplicated += 1;
+                continue;
+            }
+            *last = now;
+            *self.metrics.alerts.entry(finding.rule_id.clone()).or_default() += 1;
+            kept.push(alert);
+        }
+        while self.alerted.pop_over(self.config.dedup_keys).is_some() {}
+        kept
+    }
+}
+
+fn seconds(s: u64) -> i64 {
+    i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1_000_000_000)
+}
+
+fn explain_threshold(threshold: &Threshold, crossed: Crossed, event: &SanitizedEvent) -> Draft {
+    let rule = &threshold.rule;
+    let side = if crossed.above { "above" } else { "below" };
+    let words = format!("{} is {:.4}, {side} the threshold of {}", rule.field, crossed.value, crossed.bound);
+    Draft {
+        rule_id: rule.id.clone(),
+        title: rule.title.clone().or_else(|| Some(format!("{} {side} {}", rule.field, crossed.bound))),
+        severity: Some(rule.severity.clone()),
+        score: crossed.value,
+        threshold: crossed.bound,
+        event_ids: vec![event.id],
+        dedup_key: format!("{}\u{1f}{}\u{1f}{}", rule.id, rule.field, event.partition_key()),
+        explanation: words,
+    }
+}
+
+fn explain_baseline(baseline: &Baseline, deviation: &Deviation, event: &SanitizedEvent) -> Draft {
+    let rule = &baseline.rule;
+    let whose = deviation.key.split('\u{1f}').next_back().unwrap_or_default();
+    let words = format!(
+        "{} of {whose} is {:.1}, {:.1} standard deviations from its mean of {:.1} over {} h ({} values, deviation {:.1})",
+        rule.field, deviation.value, deviation.score, deviation.mean, rule.window_h, deviation.count, deviation.deviation
+    );
+    Draft {
+        rule_id: rule.id.clone(),
+        title: Some(format!("{} is off its baseline", rule.field)),
+        severity: Some(rule.severity.clone()),
+        score: deviation.score,
+        threshold: rule.deviations,
+        event_ids: vec![event.id],
+        dedup_key: format!("{}\u{1f}{}\u{1f}{whose}", rule.id, rule.field),
+        explanation: words,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! Plain counters of what a detector did, for whoever exposes them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a detector did since it was made; a snapshot carries them on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectorMetrics {
+    /// Events seen.
+    pub observed: u64,
+    /// Alerts raised, by rule.
+    pub alerts: BTreeMap<String, u64>,
+    /// Alerts left out because the same key had one within the deduplication window.
+    pub deduplicated: u64,
+    /// Sessions in progress.
+    pub sessions_live: u64,
+    /// Sessions closed and scored.
+    pub sessions_closed: u64,
+    /// Sessions closed early because there were too many.
+    pub sessions_evicted: u64,
+    /// Sessions scored against a calibrated model; the promise of the budget is about these.
+    pub sessions_calibrated: u64,
+    /// Calibrated sessions that raised an alert: `alarmed / calibrated` is the realized rate.
+    pub sessions_alarmed: u64,
+    /// Agents with a history.
+    pub agents_live: u64,
+    /// Agents forgotten because there were too many.
+    pub agents_evicted: u64,
+    /// Models fitted.
+    pub models_fitted: u64,
+}

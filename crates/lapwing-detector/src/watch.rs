@@ -1,0 +1,232 @@
+//! The behaviour watch: sessions in progress, the agents' histories and models, and what becomes an alarm.
+//!
+//! One budget: at most `false_alarm_rate` of an agent's normal sessions may alarm, over all channels together.
+//! A call whose provenance alone passes the calibrated threshold alarms at once; order and consistency are
+//! judged when the session is over. What alarms is not learned.
+
+use lapwing_event::{Kind, SanitizedEvent};
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Alert, Draft};
+use crate::behaviour::{AgentModel, Assessment, Channel, Digest, Origin, Reading};
+use crate::config::BehaviourConfig;
+use crate::metrics::DetectorMetrics;
+use crate::recent::Recent;
+use crate::session::Session;
+
+/// What is known of one agent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Agent {
+    /// Sessions the model was fitted to.
+    history: Vec<Digest>,
+    /// Sessions since.
+    pending: Vec<Digest>,
+    /// Fitted to `history`; not written down, since fitting again gives the same.
+    #[serde(skip)]
+    model: Option<AgentModel>,
+}
+
+/// Sessions and agents.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Watch {
+    sessions: Recent<String, Session>,
+    agents: Recent<String, Agent>,
+}
+
+impl Watch {
+    /// Takes in an event; an alert if a tool call follows untrusted text.
+    pub(crate) fn observe(&mut self, event: &SanitizedEvent, config: &BehaviourConfig, metrics: &mut DetectorMetrics) -> Vec<Alert> {
+        if !matches!(event.kind, Kind::Llm | Kind::Tool | Kind::Retrieval) {
+            return Vec::new();
+        }
+        let now = event.timestamp.nanos();
+        let agent = format!("{}\u{1f}{}", event.tenant.id, event.agent_key());
+        let make = || Session::new(agent.clone(), event, config.limits);
+        let session = self.sessions.touch(&event.partition_key(), now, make);
+        let mut alerts = Vec::new();
+        if let Some(reading) = session.take(event) {
+            let model = self.agents.get(&session.agent).and_then(|a| a.model.as_ref());
+            if let Some(verdict) = provenance(&reading, session, model, config) {
+                session.alarmed = true;
+                alerts.push(Alert::new(explain_call(&verdict, &reading, session, event), event.timestamp, event));
+            }
+        }
+        while let Some((key, session)) = self.sessions.pop_over(config.max_sessions) {
+            metrics.sessions_evicted += 1;
+            alerts.extend(self.close(&key, session, config, metrics));
+        }
+        metrics.sessions_live = self.sessions.len() as u64;
+        alerts
+    }
+
+    /// Closes and scores the sessions that were last heard of before `nanos`.
+    pub(crate) fn close_idle(&mut self, nanos: i64, config: &BehaviourConfig, metrics: &mut DetectorMetrics) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        while let Some((key, session)) = self.sessions.pop_before(nanos) {
+            alerts.extend(self.close(&key, session, config, metrics));
+        }
+        metrics.sessions_live = self.sessions.len() as u64;
+        alerts
+    }
+
+    fn close(&mut self, key: &str, session: Session, config: &BehaviourConfig, metrics: &mut DetectorMetrics) -> Option<Alert> {
+        metrics.sessions_closed += 1;
+        if !session.acted() {
+            return None;
+        }
+        let digest = session.trace.digest();
+        let agent = self.agents.touch(&session.agent, session.last, Agent::default);
+        let assessed = agent.model.as_ref().map(|m| (m.assess(&digest), m.threshold(config.false_alarm_rate)));
+        let mut alert = None;
+        if let Some((assessment, Some(threshold))) = assessed {
+            metrics.sessions_calibrated += 1;
+            if !session.alarmed && assessment.score > threshold && speaks(&assessment, config) {
+                alert = Some(session.alert(explain_session(key, &session, &digest, &assessment, threshold)));
+            }
+            metrics.sessions_alarmed += u64::from(session.alarmed || alert.is_some());
+        }
+        if alert.is_none() && !session.alarmed {
+            agent.learn(digest, config, metrics);
+        }
+        while self.agents.pop_over(config.max_agents).is_some() {
+            metrics.agents_evicted += 1;
+        }
+        metrics.agents_live = self.agents.len() as u64;
+        alert
+    }
+
+    /// Fits the models again after a snapshot was read.
+    pub(crate) fn refit(&mut self, config: &BehaviourConfig) {
+        for agent in self.agents.values_mut() {
+            agent.model = (!agent.history.is_empty()).then(|| AgentModel::fit(&agent.history, &config.model));
+        }
+    }
+}
+
+impl Agent {
+    /// Adds a normal session, and fits a new model when there are a tenth more of them.
+    fn learn(&mut self, digest: Digest, config: &BehaviourConfig, metrics: &mut DetectorMetrics) {
+        self.pending.push(digest);
+        let due = (self.history.len() / 10).max(5);
+        if self.pending.len() < due || self.history.len() + self.pending.len() < config.min_history {
+            return;
+        }
+        self.history.append(&mut self.pending);
+        let over = self.history.len().saturating_sub(config.max_history);
+        self.history.drain(..over);
+        self.model = Some(AgentModel::fit(&self.history, &config.model));
+        metrics.models_fitted += 1;
+    }
+}
+
+/// Why a call alarms.
+struct Verdict {
+    probability: f64,
+    threshold: f64,
+    /// The calibrated p-value and the sessions behind it, once there are enough of them.
+    calibrated: Option<(f64, usize)>,
+}
+
+fn provenance(reading: &Reading<'_>, session: &Session, model: Option<&AgentModel>, config: &BehaviourConfig) -> Option<Verdict> {
+    let prompt = session.trace.prompt_stems();
+    let logit = AgentModel::call_logit(model, prompt, &reading.digest);
+    let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
+    let calibrated = model.and_then(|m| m.threshold(config.false_alarm_rate).map(|t| (m, t)));
+    match calibrated {
+        Some((model, threshold)) => (model.provenance_score(logit) > threshold && probability >= config.min_probability)
+            .then(|| Verdict {
+                probability,
+                threshold: config.min_probability,
+                calibrated: Some((model.provenance_p(logit), model.sessions())),
+            }),
+        None => (probability >= config.cold_probability)
+            .then_some(Verdict { probability, threshold: config.cold_probability, calibrated: None }),
+    }
+}
+
+/// Whether the channel that speaks loudest has something to say beyond being rare.
+fn speaks(assessment: &Assessment, config: &BehaviourConfig) -> bool {
+    match assessment.channel {
+        Channel::Provenance => 1.0 / (1.0 + (-f64::from(assessment.provenance)).exp()) >= config.min_probability,
+        Channel::Sequence | Channel::Consistency => true,
+    }
+}
+
+fn explain_call(verdict: &Verdict, reading: &Reading<'_>, session: &Session, event: &SanitizedEvent) -> Draft {
+    let tool = event.tool.as_ref().map_or("a tool", |t| t.name.as_str());
+    let origin = match reading.piece {
+        Some((_, Origin::Output(at))) => session.source(at),
+        _ => None,
+    };
+    let order = reading.ordered_by.and_then(|at| session.source(at));
+    let mut words = match (reading.piece, origin) {
+        (Some((piece, _)), Some(from)) => {
+            format!("the argument {:?} of {tool} came from the output of {} and not from the user", cut(piece), from.name)
+        }
+        (Some((piece, Origin::Unseen)), _) => {
+            format!("the argument {:?} of {tool} was named neither by the user nor by any tool", cut(piece))
+        }
+        _ => format!("the call of {tool} is not explained by what the user wrote"),
+    };
+    if let Some(order) = order {
+        words.push_str(&format!("; text in the output of {} orders a call like this one", order.name));
+    }
+    words.push_str(&match verdict.calibrated {
+        Some((p, n)) => format!("; probability {:.2}, p-value {p:.4} against {n} sessions of this agent", verdict.probability),
+        None => format!("; probability {:.2} by the features that need no history", verdict.probability),
+    });
+    let mut event_ids: Vec<_> = [order, origin].into_iter().flatten().map(|s| s.event).collect();
+    event_ids.push(event.id);
+    event_ids.dedup();
+    Draft {
+        rule_id: "AID-31".to_owned(),
+        title: None,
+        severity: None,
+        score: verdict.probability,
+        threshold: verdict.threshold,
+        event_ids,
+        dedup_key: format!("AID-31\u{1f}{}", event.partition_key()),
+        explanation: words,
+    }
+}
+
+fn explain_session(key: &str, session: &Session, digest: &Digest, assessment: &Assessment, threshold: f64) -> Draft {
+    let (rule, p) = match assessment.channel {
+        Channel::Sequence => ("AID-30", assessment.p_channels[0]),
+        Channel::Provenance => ("AID-31", assessment.p_channels[1]),
+        Channel::Consistency => ("AID-32", assessment.p_channels[2]),
+    };
+    let surprise = assessment.surprise;
+    let name = |at: usize| session.call(at).map_or("?", |s| s.name.as_str());
+    let (words, at) = match assessment.channel {
+        Channel::Sequence if surprise.at >= digest.calls.len() => {
+            (format!("the session ended after {}, which it seldom does ({:.1} bits)", name(digest.calls.len()), surprise.max), surprise.at)
+        }
+        Channel::Sequence if surprise.at == 0 => {
+            (format!("the session began with {}, which it seldom does ({:.1} bits)", name(0), surprise.max), 0)
+        }
+        Channel::Sequence => (
+            format!("{} after {} is unlike this agent's history ({:.1} bits; mean {:.1})", name(surprise.at), name(surprise.at - 1), surprise.max, surprise.mean),
+            surprise.at,
+        ),
+        Channel::Provenance => {
+            (format!("the arguments of {} came from tool output and not from the user", name(assessment.call)), assessment.call)
+        }
+        Channel::Consistency => (session.trace.consistency().why(), digest.calls.len()),
+    };
+    Draft {
+        rule_id: rule.to_owned(),
+        title: None,
+        severity: None,
+        score: assessment.score,
+        threshold,
+        event_ids: session.call(at).map(|s| s.event).into_iter().collect(),
+        dedup_key: format!("{rule}\u{1f}{key}"),
+        explanation: format!("{words}; p-value {p:.4}, all channels together {:.4}", assessment.p),
+    }
+}
+
+/// At most 80 characters of a value, for an explanation.
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(80).map_or(text, |(at, _)| &text[..at])
+}

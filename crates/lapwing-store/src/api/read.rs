@@ -1,0 +1,95 @@
+//! Searching, and reading an event, a session, an interaction.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use lapwing_event::{EventId, InteractionId};
+use serde::Deserialize;
+
+use super::ApiState;
+use super::caller::{Body, Caller, Parameters};
+use super::problem::Problem;
+use crate::{Hit, SearchRequest, SearchResponse, Sort};
+
+/// A search as a query string; `fields` is a list with commas.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SearchParameters {
+    #[serde(alias = "query")]
+    q: String,
+    from: Option<String>,
+    to: Option<String>,
+    size: Option<usize>,
+    cursor: Option<String>,
+    sort: Sort,
+    fields: Option<String>,
+    count_up_to: Option<u64>,
+}
+
+impl From<SearchParameters> for SearchRequest {
+    fn from(parameters: SearchParameters) -> Self {
+        let SearchParameters { q, from, to, size, cursor, sort, fields, count_up_to } = parameters;
+        let fields = fields.map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
+        Self { q, from, to, size, cursor, sort, fields, count_up_to }
+    }
+}
+
+pub(super) async fn search_by_parameters(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Parameters(parameters): Parameters<SearchParameters>,
+) -> Result<Json<SearchResponse>, Problem> {
+    Ok(Json(state.store.search(&scope, &parameters.into()).await?))
+}
+
+pub(super) async fn search_by_body(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Body(request): Body<SearchRequest>,
+) -> Result<Json<SearchResponse>, Problem> {
+    Ok(Json(state.store.search(&scope, &request).await?))
+}
+
+pub(super) async fn event(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Hit>, Problem> {
+    let id: EventId = id.parse().map_err(|_| Problem::bad(format!("{id:?} is not an event's id, which is a UUID")))?;
+    let hit = state.store.event(&scope, id).await?;
+    hit.map(Json).ok_or_else(|| Problem::not_found(format!("there is no event {id}")))
+}
+
+/// Where a timeline goes on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TimelineParameters {
+    cursor: Option<String>,
+}
+
+pub(super) async fn session(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<TimelineParameters>,
+) -> Result<Json<SearchResponse>, Problem> {
+    let page = state.store.timeline(&scope, "session.id", &id, parameters.cursor.as_deref()).await?;
+    timeline(page, || format!("there is no session {id:?}"))
+}
+
+pub(super) async fn interaction(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<TimelineParameters>,
+) -> Result<Json<SearchResponse>, Problem> {
+    let name = InteractionId::from_text(&scope.tenant, &id).to_string();
+    let page = state.store.timeline(&scope, "interaction_id", &name, parameters.cursor.as_deref()).await?;
+    timeline(page, || format!("there is no interaction {id:?}"))
+}
+
+fn timeline(page: SearchResponse, missing: impl FnOnce() -> String) -> Result<Json<SearchResponse>, Problem> {
+    match page.total.value {
+        0 => Err(Problem::not_found(missing())),
+        _ => Ok(Json(page)),
+    }
+}

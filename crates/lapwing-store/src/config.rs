@@ -1,0 +1,60 @@
+//! The store's settings. Their defaults suit one machine; the binary reads and merges them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::partition::Granularity;
+
+/// Settings of the store. Times are in milliseconds, sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Events become durable and searchable at least this often.
+    pub commit_interval_ms: u64,
+    /// A commit happens earlier once this much JSON waits for it. It bounds the memory that waiting events hold.
+    pub commit_bytes: usize,
+    /// Memory for the terms of each open partition; at least 15 MiB.
+    pub writer_memory_bytes: usize,
+    /// How many partitions are open for writing: the current one, the previous one, and one for late events.
+    pub max_open_writers: usize,
+    /// A partition that took no event for this long is closed for writing.
+    pub writer_idle_ms: u64,
+    /// How many batches may wait for the writer before `append` waits.
+    pub append_queue_batches: usize,
+    /// One index a day or an hour. It holds for new partitions; existing ones stay as they are.
+    pub partition_by: Granularity,
+    /// How many searches run at once.
+    pub max_concurrent_searches: usize,
+    /// How many searches may wait for their turn before more are turned away.
+    pub max_queued_searches: usize,
+    /// A search that takes longer, its waiting included, ends with an error.
+    pub search_timeout_ms: u64,
+    /// The most hits on one page.
+    pub max_page_size: usize,
+    /// Hits are counted exactly up to here; beyond, `total` is a lower bound.
+    pub count_up_to: u64,
+    /// A prefix or wildcard may stand for this many terms of a partition.
+    pub max_expanded_terms: usize,
+    /// How many live tails may be open at once.
+    pub max_tails: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            commit_interval_ms: 1_000,
+            commit_bytes: 32 << 20,
+            writer_memory_bytes: 64 << 20,
+            max_open_writers: 3,
+            writer_idle_ms: 300_000,
+            append_queue_batches: 16,
+            partition_by: Granularity::Day,
+            max_concurrent_searches: 4,
+            max_queued_searches: 64,
+            search_timeout_ms: 10_000,
+            max_page_size: 1_000,
+            count_up_to: 10_000,
+            max_expanded_terms: 1_024,
+            max_tails: 64,
+        }
+    }
+}

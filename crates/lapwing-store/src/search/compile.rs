@@ -1,0 +1,181 @@
+//! From a query's tree to Tantivy's queries, for one partition. The tenant's filter is put around every query
+//! here, and there is no other way to one.
+
+use lapwing_event::{Field, Pii};
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, PhraseQuery, Query as TantivyQuery, RangeQuery, TermQuery,
+    TermSetQuery,
+};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DateTime, Term};
+
+use super::expand::Expansion;
+use super::{Deadline, Scope};
+use crate::partition::View;
+use crate::query::{Condition, Query, Target, Test, text_fields};
+use crate::schema::has_column;
+use crate::{SearchError, StoreConfig};
+
+type Boxed = Box<dyn TantivyQuery>;
+
+/// What a query is compiled against.
+pub(crate) struct Compiler<'a> {
+    pub view: &'a View,
+    pub scope: &'a Scope,
+    pub config: &'a StoreConfig,
+    pub deadline: &'a Deadline,
+}
+
+impl Compiler<'_> {
+    /// The query, within the scope's tenant.
+    pub fn compile(&self, query: &Query) -> Result<Boxed, SearchError> {
+        let Some(tenant) = self.view.fields.get("tenant.id") else { return Ok(Box::new(EmptyQuery)) };
+        let tenant = term_query(Term::from_field_text(tenant, self.scope.tenant.as_str()));
+        Ok(match query {
+            Query::All => tenant,
+            query => Box::new(BooleanQuery::new(vec![
+                (Occur::Must, self.query(query)?),
+                (Occur::Must, Box::new(tantivy::query::ConstScoreQuery::new(tenant, 0.0))),
+            ])),
+        })
+    }
+
+    fn query(&self, query: &Query) -> Result<Boxed, SearchError> {
+        match query {
+            Query::All => Ok(Box::new(AllQuery)),
+            Query::And(parts) => self.and(parts),
+            Query::Or(branches) => {
+                Ok(any(branches.iter().map(|branch| self.query(branch)).collect::<Result<_, _>>()?))
+            }
+            Query::Not(_) => self.and(std::slice::from_ref(query)),
+            Query::Is(condition) => self.condition(condition),
+        }
+    }
+
+    fn and(&self, parts: &[Query]) -> Result<Boxed, SearchError> {
+        let clause = |part: &Query| match part {
+            Query::Not(inner) => Ok((Occur::MustNot, self.query(inner)?)),
+            part => Ok((Occur::Must, self.query(part)?)),
+        };
+        let mut clauses: Vec<_> = parts.iter().map(clause).collect::<Result<_, SearchError>>()?;
+        if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            clauses.push((Occur::Must, Box::new(AllQuery)));
+        }
+        Ok(Box::new(BooleanQuery::new(clauses)))
+    }
+
+    fn condition(&self, condition: &Condition) -> Result<Boxed, SearchError> {
+        match &condition.target {
+            Target::Content => {
+                Ok(any(text_fields().map(|field| self.on_field(field, condition)).collect::<Result<_, _>>()?))
+            }
+            Target::Field(field) => self.on_field(field, condition),
+            Target::Json(field, path) => self.on_json(field, path, condition),
+        }
+    }
+
+    fn on_field(&self, field: &Field, condition: &Condition) -> Result<Boxed, SearchError> {
+        if condition.test == Test::Exists && !has_column(field.path) {
+            return Ok(self.present(field.path));
+        }
+        let Some(target) = self.view.fields.get(field.path) else { return Ok(Box::new(EmptyQuery)) };
+        Ok(match &condition.test {
+            Test::Words(words) => phrase(words.iter().map(|word| Term::from_field_text(target, word)).collect()),
+            Test::Keyword(text) => {
+                let mut values = vec![text.clone()];
+                if let (Pii::Pseudonym(_), Some(alias)) = (field.pii, &self.scope.alias) {
+                    values.push(alias(&self.scope.tenant, field.path, text));
+                }
+                any(values.iter().map(|value| term_query(Term::from_field_text(target, value))).collect())
+            }
+            Test::Pattern(pattern) => {
+                let base = Term::from_field_text(target, "");
+                Box::new(TermSetQuery::new(self.expansion().pattern(&base, pattern, condition)?))
+            }
+            Test::Keywords(lower, upper) if has_column(field.path) => {
+                let term = |text: &String| Term::from_field_text(target, text);
+                Box::new(RangeQuery::new(lower.as_ref().map(term), upper.as_ref().map(term)))
+            }
+            Test::Keywords(lower, upper) => {
+                Box::new(TermSetQuery::new(self.expansion().range(target, (lower, upper), condition)?))
+            }
+            Test::Numbers(lower, upper) => {
+                let term = |number: &f64| Term::from_field_f64(target, *number);
+                Box::new(RangeQuery::new(lower.as_ref().map(term), upper.as_ref().map(term)))
+            }
+            Test::Times(lower, upper) => {
+                let term = |at: &lapwing_event::Timestamp| {
+                    Term::from_field_date(target, DateTime::from_timestamp_nanos(at.nanos()))
+                };
+                Box::new(RangeQuery::new(lower.as_ref().map(term), upper.as_ref().map(term)))
+            }
+            Test::Bool(value) => term_query(Term::from_field_bool(target, *value)),
+            Test::Exists => Box::new(ExistsQuery::new(field.path.to_owned(), false)),
+        })
+    }
+
+    fn on_json(&self, field: &Field, path: &str, condition: &Condition) -> Result<Boxed, SearchError> {
+        let Some(target) = self.view.fields.get(field.path) else { return Ok(Box::new(EmptyQuery)) };
+        let base = Term::from_field_json_path(target, path, true);
+        Ok(match &condition.test {
+            Test::Keyword(text) => {
+                let word = |word: &String| {
+                    let mut term = base.clone();
+                    term.append_type_and_str(word);
+                    term
+                };
+                let tokens = crate::tokenizer::tokens(text);
+                let typed = tantivy::json_utils::convert_to_fast_value_and_append_to_json_term(&base, text, true);
+                let words = (!tokens.is_empty()).then(|| phrase(tokens.iter().map(word).collect()));
+                any(words.into_iter().chain(typed.map(term_query)).collect())
+            }
+            Test::Pattern(pattern) => {
+                let mut base = base;
+                base.append_type_and_str("");
+                Box::new(TermSetQuery::new(self.expansion().pattern(&base, pattern, condition)?))
+            }
+            Test::Numbers(lower, upper) => {
+                let term = |number: &f64| {
+                    let mut term = base.clone();
+                    term.append_type_and_fast_value(*number);
+                    term
+                };
+                Box::new(RangeQuery::new(lower.as_ref().map(term), upper.as_ref().map(term)))
+            }
+            Test::Exists => self.present(&format!("{}.{path}", field.path)),
+            // The parser gives a JSON path no other test.
+            Test::Words(_) | Test::Keywords(..) | Test::Times(..) | Test::Bool(_) => Box::new(EmptyQuery),
+        })
+    }
+
+    fn present(&self, path: &str) -> Boxed {
+        term_query(Term::from_field_text(self.view.fields.present, path))
+    }
+
+    fn expansion(&self) -> Expansion<'_> {
+        Expansion {
+            partition: &self.view.id,
+            searcher: &self.view.searcher,
+            max_terms: self.config.max_expanded_terms,
+            deadline: self.deadline,
+        }
+    }
+}
+
+fn term_query(term: Term) -> Boxed {
+    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
+}
+
+fn phrase(mut terms: Vec<Term>) -> Boxed {
+    match terms.len() {
+        1 => term_query(terms.swap_remove(0)),
+        _ => Box::new(PhraseQuery::new(terms)),
+    }
+}
+
+fn any(mut queries: Vec<Boxed>) -> Boxed {
+    match queries.len() {
+        1 => queries.swap_remove(0),
+        _ => Box::new(BooleanQuery::union(queries)),
+    }
+}

@@ -1,0 +1,335 @@
+//! A search over a snapshot: partition by partition in the order of the hits, ending as soon as no later one can
+//! change the page.
+//!
+//! Within a segment events are sorted by time, newest first, so a span is a range of documents and needs no
+//! filter, and a page of the newest ends early.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use lapwing_event::Timestamp;
+use serde_json::value::RawValue;
+use tantivy::columnar::ColumnValues;
+use tantivy::query::{EnableScoring, Weight};
+use tantivy::schema::Value;
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocAddress, DocSet, SegmentReader, TERMINATED, TantivyDocument};
+
+use super::compile::Compiler;
+use super::cursor::Cursor;
+use super::top::{Candidate, Rank, Top};
+use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Span, Total};
+use crate::partition::View;
+use crate::shared::Snapshot;
+use crate::{SearchError, StoreConfig, schema};
+
+/// Blocks of documents between two looks at the clock.
+const BLOCKS_PER_CHECK: usize = 64;
+
+/// One page of the plan's hits.
+pub(crate) fn search(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    plan: &Plan,
+    config: &StoreConfig,
+    deadline: &Deadline,
+) -> Result<SearchResponse, SearchError> {
+    let started = Instant::now();
+    let mut collector = Collector {
+        sort: plan.sort,
+        span: plan.span,
+        as_of: plan.cursor.as_ref().map_or(snapshot.next_seq, |cursor| cursor.as_of),
+        after: plan.cursor.as_ref().map(|cursor| cursor.after),
+        // One more than the page, to know whether there is another.
+        top: Top::new(plan.size + 1),
+        count: 0,
+        count_up_to: plan.count_up_to.unwrap_or(config.count_up_to),
+        complete: true,
+        deadline,
+    };
+    for at in order(snapshot, plan) {
+        let view = &snapshot.views[at];
+        let best = view.times.map(|(first, last)| if plan.sort == Sort::OldestFirst { first } else { last });
+        if best.is_some_and(|time| collector.is_done(Rank::highest(plan.sort, time))) {
+            collector.complete = false;
+            break;
+        }
+        deadline.check()?;
+        let query = Compiler { view, scope, config, deadline }.compile(&plan.query)?;
+        collector.partition(at, view, query.as_ref())?;
+    }
+
+    let total = Total {
+        value: collector.count,
+        relation: if collector.complete { Relation::Exactly } else { Relation::AtLeast },
+    };
+    let as_of = collector.as_of;
+    let mut candidates = collector.top.into_sorted();
+    let more = candidates.len() > plan.size;
+    candidates.truncate(plan.size);
+    let next_cursor = candidates.last().filter(|_| more).map(|last| {
+        let (from, to) = (plan.span.from.nanos(), plan.span.to.nanos());
+        Cursor { after: last.rank, as_of, from, to, of: plan.fingerprint() }.encode()
+    });
+    let hits = candidates.iter().map(|candidate| hit(snapshot, candidate, plan)).collect::<Result<_, _>>()?;
+    Ok(SearchResponse { took_ms: started.elapsed().as_millis() as u64, total, hits, next_cursor })
+}
+
+/// The partitions that the span touches, the one with the first hits first.
+fn order(snapshot: &Snapshot, plan: &Plan) -> Vec<usize> {
+    let views = snapshot.views.iter().enumerate();
+    let touched = views.filter(|(_, view)| view.times.is_some_and(|times| plan.span.touches(times)));
+    let mut order: Vec<usize> = touched.map(|(at, _)| at).collect();
+    if plan.sort == Sort::OldestFirst {
+        order.reverse();
+    }
+    order
+}
+
+struct Collector<'a> {
+    sort: Sort,
+    span: Span,
+    as_of: u64,
+    after: Option<Rank>,
+    top: Top,
+    count: u64,
+    count_up_to: u64,
+    /// Whether every match was counted.
+    complete: bool,
+    deadline: &'a Deadline,
+}
+
+/// What is needed of a segment to rank its documents.
+struct Columns {
+    times: Arc<dyn ColumnValues<DateTime>>,
+    seqs: Arc<dyn ColumnValues<u64>>,
+    /// The documents of the span, where the segment is sorted; else all.
+    documents: std::ops::Range<u32>,
+    sorted: bool,
+}
+
+impl Collector<'_> {
+    /// Whether nothing of this rank or less can change the page or the count.
+    fn is_done(&self, rank: Rank) -> bool {
+        self.sort != Sort::BestFirst && self.count >= self.count_up_to && !self.top.admits(rank)
+    }
+
+    fn partition(&mut self, at: usize, view: &View, query: &dyn tantivy::query::Query) -> Result<(), SearchError> {
+        let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
+        let scoring = match self.sort {
+            Sort::BestFirst => EnableScoring::enabled_from_searcher(&view.searcher),
+            _ => EnableScoring::disabled_from_searcher(&view.searcher),
+        };
+        let weight = query.weight(scoring).map_err(failed)?;
+        for (ord, segment) in view.searcher.segment_readers().iter().enumerate() {
+            let columns = columns(view, segment, self.span).map_err(failed)?;
+            let place = (at, ord as u32);
+            match self.sort {
+                Sort::BestFirst => self.scored(place, weight.as_ref(), segment, &columns),
+                _ => self.timed(place, weight.as_ref(), segment, &columns),
+            }
+            .map_err(|error| error.unwrap_or_else(failed))?;
+        }
+        Ok(())
+    }
+
+    /// Documents by time, in blocks.
+    fn timed(
+        &mut self,
+        place: (usize, u32),
+        weight: &dyn Weight,
+        segment: &SegmentReader,
+        columns: &Columns,
+    ) -> Result<(), Stop> {
+        let mut docs = weight.scorer(segment, 1.0)?;
+        if docs.doc() < columns.documents.start {
+            docs.seek(columns.documents.start);
+        }
+        let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
+        for blocks in 1.. {
+            let filled = docs.fill_buffer(&mut block);
+            for &doc in &block[..filled] {
+                if doc >= columns.documents.end {
+                    return Ok(());
+                }
+                if segment.is_deleted(doc) {
+                    continue;
+                }
+                let highest = self.visit(place, doc, 0.0, columns);
+                if columns.sorted && self.sort == Sort::NewestFirst && self.is_done(highest) {
+                    self.complete = false;
+                    return Ok(());
+                }
+            }
+            if filled < block.len() {
+                return Ok(());
+            }
+            if blocks % BLOCKS_PER_CHECK == 0 {
+                self.deadline.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Documents with their scores, one by one.
+    fn scored(
+        &mut self,
+        place: (usize, u32),
+        weight: &dyn Weight,
+        segment: &SegmentReader,
+        columns: &Columns,
+    ) -> Result<(), Stop> {
+        let mut docs = weight.scorer(segment, 1.0)?;
+        let mut doc = docs.doc();
+        if doc < columns.documents.start {
+            doc = docs.seek(columns.documents.start);
+        }
+        let mut visited = 0;
+        while doc != TERMINATED && doc < columns.documents.end {
+            if !segment.is_deleted(doc) {
+                let score = docs.score();
+                self.visit(place, doc, score, columns);
+            }
+            visited += 1;
+            if visited % (BLOCKS_PER_CHECK * COLLECT_BLOCK_BUFFER_LEN) == 0 {
+                self.deadline.check()?;
+            }
+            doc = docs.advance();
+        }
+        Ok(())
+    }
+
+    /// Counts a match and keeps it if it belongs on the page. Gives the highest rank that documents behind it in
+    /// a sorted segment can have.
+    fn visit(&mut self, (view, segment): (usize, u32), doc: u32, score: f32, columns: &Columns) -> Rank {
+        let time = Timestamp::from_nanos(columns.times.get_val(doc).into_timestamp_nanos());
+        let highest = Rank::highest(self.sort, time);
+        if !columns.sorted && !(self.span.from..self.span.to).contains(&time) {
+            return highest;
+        }
+        let seq = columns.seqs.get_val(doc);
+        if seq >= self.as_of {
+            return highest;
+        }
+        self.count += 1;
+        let rank = Rank::of(self.sort, time, score, seq);
+        if self.after.is_none_or(|after| rank < after) {
+            self.top.push(Candidate { rank, seq, view, address: DocAddress::new(segment, doc) });
+        }
+        highest
+    }
+}
+
+/// Why a segment was left before its end: Tantivy failed, or the search must end.
+enum Stop {
+    Index(tantivy::TantivyError),
+    Search(SearchError),
+}
+
+impl Stop {
+    fn unwrap_or_else(self, failed: impl FnOnce(tantivy::TantivyError) -> SearchError) -> SearchError {
+        match self {
+            Self::Index(error) => failed(error),
+            Self::Search(error) => error,
+        }
+    }
+}
+
+impl From<tantivy::TantivyError> for Stop {
+    fn from(error: tantivy::TantivyError) -> Self {
+        Self::Index(error)
+    }
+}
+
+impl From<SearchError> for Stop {
+    fn from(error: SearchError) -> Self {
+        Self::Search(error)
+    }
+}
+
+fn columns(view: &View, segment: &SegmentReader, span: Span) -> tantivy::Result<Columns> {
+    let fast = segment.fast_fields();
+    let times = fast.date(schema::TIME)?.first_or_default_col(DateTime::from_timestamp_nanos(0));
+    let seqs = fast.u64(schema::SEQ)?.first_or_default_col(0);
+    let sorted = view.searcher.index().settings().sort_by_field.is_some();
+    let documents = match sorted {
+        true => {
+            first_before(times.as_ref(), span.to, segment.max_doc())
+                ..first_before(times.as_ref(), span.from, segment.max_doc())
+        }
+        false => 0..segment.max_doc(),
+    };
+    Ok(Columns { times, seqs, documents, sorted })
+}
+
+/// The first document that is older than `limit`, in a segment sorted newest first.
+fn first_before(times: &dyn ColumnValues<DateTime>, limit: Timestamp, max_doc: u32) -> u32 {
+    let (mut low, mut high) = (0, max_doc);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match times.get_val(middle).into_timestamp_nanos() >= limit.nanos() {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    low
+}
+
+fn hit(snapshot: &Snapshot, candidate: &Candidate, plan: &Plan) -> Result<Hit, SearchError> {
+    let view = &snapshot.views[candidate.view];
+    let hit = read_hit(view, candidate.address, candidate.seq, plan.fields.as_deref())?;
+    let score = (plan.sort == Sort::BestFirst).then(|| f32::from_bits(candidate.rank.0 as u32));
+    Ok(Hit { score, ..hit })
+}
+
+/// Reads an event back, whole or only these paths of it.
+pub(crate) fn read_hit(
+    view: &View,
+    address: DocAddress,
+    seq: u64,
+    paths: Option<&[String]>,
+) -> Result<Hit, SearchError> {
+    let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
+    let document: TantivyDocument = view.searcher.doc(address).map_err(failed)?;
+    let source = document.get_first(view.fields.source).and_then(|value| value.as_str().map(str::to_owned));
+    let corrupt = || failed(tantivy::TantivyError::InternalError("document without its event".to_owned()));
+    let source = source.ok_or_else(corrupt)?;
+    let source = match paths {
+        Some(paths) => project(&source, paths).ok_or_else(corrupt)?,
+        None => source,
+    };
+    let event = RawValue::from_string(source).map_err(|_| corrupt())?;
+    Ok(Hit { seq, score: None, event })
+}
+
+/// The event with only these paths.
+fn project(source: &str, paths: &[String]) -> Option<String> {
+    let event: serde_json::Value = serde_json::from_str(source).ok()?;
+    let mut kept = serde_json::Value::Object(serde_json::Map::new());
+    for path in paths {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let Some(value) = event.pointer(&pointer) else { continue };
+        let mut at = &mut kept;
+        for name in path.split('.') {
+            at = at.as_object_mut()?.entry(name).or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
+        }
+        *at = value.clone();
+    }
+    Some(kept.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn projection_keeps_paths_and_nesting() {
+        let check = |paths: &[&str], expect: &str| {
+            let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(project(r#"{"a":{"b":1,"c":2},"d":3}"#, &paths).as_deref(), Some(expect), "{paths:?}");
+        };
+        check(&["a.b"], r#"{"a":{"b":1}}"#);
+        check(&["a.b", "a.c", "x.y"], r#"{"a":{"b":1,"c":2}}"#);
+        check(&["d"], r#"{"d":3}"#);
+        check(&[], "{}");
+    }
+}

@@ -1,0 +1,206 @@
+//! The store: opening, appending, flushing, closing. Searching is in [`crate::search`].
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use lapwing_event::SanitizedEvent;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use tracing::{info, warn};
+
+use crate::metrics::Metrics;
+use crate::partition::{Partition, PartitionId, sync_dir};
+use crate::payload::latest;
+use crate::shared::{Shared, Snapshot};
+use crate::writer::{Batch, Command, Round, Views, Writer};
+use crate::{StoreConfig, StoreError};
+
+/// Tantivy's own least arena.
+const MIN_WRITER_MEMORY: usize = 15 << 20;
+
+/// Events of all tenants, searchable. Share it behind an [`Arc`]; everything takes `&self`.
+pub struct Store {
+    pub(crate) config: StoreConfig,
+    pub(crate) metrics: Metrics,
+    pub(crate) shared: Arc<Shared>,
+    /// Turns to search.
+    pub(crate) searches: Arc<Semaphore>,
+    /// Places to wait for a turn, those that have one included.
+    pub(crate) search_queue: Semaphore,
+    pub(crate) tails: Arc<Semaphore>,
+    batches: mpsc::Sender<Batch>,
+    commands: mpsc::Sender<Command>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Held for as long as the store lives; the system gives it back when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store in `dir`, creating it if need be, and starts its writer. A partition that cannot be
+    /// opened is moved to `quarantine/`, named in the log and counted; the others serve.
+    pub fn open(dir: &Path, config: StoreConfig, registry: &mut Registry) -> Result<Arc<Self>, StoreError> {
+        check(&config)?;
+        let root = dir.join("partitions");
+        fs::create_dir_all(&root).map_err(|source| unusable(&root, source))?;
+        let lock = lock(dir)?;
+        let metrics = Metrics::register(registry);
+        let (partitions, views) = open_partitions(dir, &root, &metrics)?;
+        let payload = latest(partitions.values().map(|partition| &partition.payload));
+        info!(partitions = partitions.len(), position = payload.position.as_deref(), "store opened");
+        metrics.partitions.set(partitions.len() as i64);
+
+        let shared = Arc::new(Shared::new(Snapshot {
+            views: views.values().rev().cloned().collect(),
+            next_seq: payload.next_seq,
+            position: payload.position,
+        }));
+        let round = Round::new(root, config.clone(), partitions, views, shared.clone());
+        let writer = Writer::new(config.clone(), metrics.clone(), round, shared.clone());
+        let (batches, batch_queue) = mpsc::channel(config.append_queue_batches);
+        let (commands, command_queue) = mpsc::channel(COMMAND_QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("lapwing-writer".to_owned())
+            .spawn(move || writer.run(batch_queue, command_queue))
+            .map_err(|source| unusable(dir, source))?;
+        Ok(Arc::new(Self {
+            searches: Arc::new(Semaphore::new(config.max_concurrent_searches)),
+            search_queue: Semaphore::new(config.max_concurrent_searches + config.max_queued_searches),
+            tails: Arc::new(Semaphore::new(config.max_tails)),
+            config,
+            metrics,
+            shared,
+            batches,
+            commands,
+            writer: Mutex::new(Some(thread)),
+            _lock: lock,
+        }))
+    }
+
+    /// Hands events to the writer; waits while its queue is full. `position` is opaque to the store and covers
+    /// everything up to and including these events; it becomes durable with them, not before (see
+    /// [`Self::position`]). An event that is stored already is skipped.
+    pub async fn append(&self, events: Vec<SanitizedEvent>, position: String) -> Result<(), StoreError> {
+        self.batches.send(Batch { events, position }).await.map_err(|_| StoreError::Closed)
+    }
+
+    /// The last position that is durable: everything it covers survives a crash. Start the source here.
+    pub fn position(&self) -> Option<String> {
+        self.shared.snapshot().position.clone()
+    }
+
+    /// Makes everything that was appended durable and searchable.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.ask(Command::Flush).await
+    }
+
+    /// As [`Self::flush`], then ends the writer. Searches go on until the store is dropped.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        let Some(thread) = writer.take() else { return Ok(()) };
+        let result = self.ask(Command::Close).await;
+        // It has answered and holds no lock that we need: joining it only collects a panic.
+        match tokio::task::spawn_blocking(move || thread.join()).await {
+            Ok(Ok(())) => result,
+            _ => Err(StoreError::Closed),
+        }
+    }
+
+    /// Whether events that are appended now become durable soon: the store is open and can write.
+    pub fn ready(&self) -> bool {
+        self.shared.ready() && !self.commands.is_closed()
+    }
+
+    /// Wakes at every commit; its value grows with every event that became searchable.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.shared.commits()
+    }
+
+    async fn ask(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Command,
+    ) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Flushes that wait for the writer; more than a few at once make no sense.
+const COMMAND_QUEUE: usize = 8;
+
+fn check(config: &StoreConfig) -> Result<(), StoreError> {
+    let positive = "must be at least 1";
+    let checks = [
+        ("commit_interval_ms", config.commit_interval_ms >= 1, positive),
+        ("commit_bytes", config.commit_bytes >= 1, positive),
+        ("writer_memory_bytes", config.writer_memory_bytes >= MIN_WRITER_MEMORY, "must be at least 15 MiB"),
+        ("max_open_writers", config.max_open_writers >= 1, positive),
+        ("append_queue_batches", config.append_queue_batches >= 1, positive),
+        ("max_concurrent_searches", config.max_concurrent_searches >= 1, positive),
+        ("max_page_size", (1..=10_000).contains(&config.max_page_size), "must be 1 to 10,000"),
+        ("max_expanded_terms", config.max_expanded_terms >= 1, positive),
+    ];
+    match checks.into_iter().find(|(_, ok, _)| !ok) {
+        Some((setting, _, reason)) => Err(StoreError::Config { setting, reason }),
+        None => Ok(()),
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("LOCK");
+    let file = File::create(&path).map_err(|source| unusable(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(&path, source)),
+    }
+}
+
+fn open_partitions(
+    dir: &Path,
+    root: &Path,
+    metrics: &Metrics,
+) -> Result<(BTreeMap<PartitionId, Partition>, Views), StoreError> {
+    let (mut partitions, mut views) = (BTreeMap::new(), Views::new());
+    for entry in fs::read_dir(root).map_err(|source| unusable(root, source))? {
+        let path = entry.map_err(|source| unusable(root, source))?.path();
+        let Some(id) = path.file_name().and_then(|name| name.to_str()).and_then(PartitionId::parse) else {
+            continue;
+        };
+        let opened = match path.join("meta.json").exists() {
+            true => Partition::open(root, id.clone()),
+            // The process ended between making the directory and making the index.
+            false => Partition::open_or_create(root, id.clone()),
+        };
+        match opened.and_then(|partition| partition.view().map(|view| (partition, view))) {
+            Ok((partition, view)) => {
+                partitions.insert(id.clone(), partition);
+                views.insert(id, Arc::new(view));
+            }
+            Err(error) => {
+                let place = quarantine(dir, &path, &id)?;
+                metrics.quarantined.inc();
+                warn!(%error, partition = %id, place = %place.display(), "partition is corrupt and was set aside");
+            }
+        }
+    }
+    Ok((partitions, views))
+}
+
+/// Moves a partition out of the way, under a name that is free.
+fn quarantine(dir: &Path, path: &Path, id: &PartitionId) -> Result<PathBuf, StoreError> {
+    let place = dir.join("quarantine");
+    fs::create_dir_all(&place).map_err(|source| unusable(&place, source))?;
+    let free = (0..).map(|n| place.join(format!("{id}.{n}"))).find(|path| !path.exists());
+    let target = free.expect("a directory has fewer entries than there are numbers");
+    fs::rename(path, &target).map_err(|source| unusable(path, source))?;
+    sync_dir(&place).map_err(|source| unusable(&place, source))?;
+    Ok(target)
+}
+
+fn unusable(path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Directory { path: path.to_owned(), source }
+}

@@ -1,0 +1,248 @@
+//! The index writer: one thread that owns every open partition, fed through a bounded channel.
+//!
+//! It gives events their sequence numbers, drops those that are stored already, and commits in rounds. What is
+//! not yet committed stays in memory: when a commit fails (a full disk, most often) the writer rolls back, adds
+//! it again and tries until it succeeds, while the full channel holds the source back.
+
+mod round;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lapwing_event::{EventId, SanitizedEvent, TenantId};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::metrics::Metrics;
+use crate::partition::PartitionId;
+use crate::shared::Shared;
+use crate::{StoreConfig, StoreError};
+pub(crate) use round::{Round, Views};
+
+/// Events to store; `position` covers everything up to and including them.
+pub(crate) struct Batch {
+    pub events: Vec<SanitizedEvent>,
+    pub position: String,
+}
+
+/// What else the writer is asked to do. Commands overtake the batches that wait.
+pub(crate) enum Command {
+    /// Take in what waits, commit, and answer when it is durable and searchable.
+    Flush(oneshot::Sender<Result<(), StoreError>>),
+    /// Take in what waits, commit, end the thread, and answer.
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// How long the writer waits after a failed commit before it tries again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What wakes the writer.
+enum Next {
+    Batch(Batch),
+    Command(Option<Command>),
+    Time,
+}
+
+/// An event that waits for its commit.
+struct Pending {
+    event: SanitizedEvent,
+    source: String,
+}
+
+/// The thread's state.
+pub(crate) struct Writer {
+    config: StoreConfig,
+    metrics: Metrics,
+    round: Round,
+    pending: Vec<Pending>,
+    pending_ids: HashSet<(TenantId, EventId)>,
+    pending_bytes: usize,
+    /// When the oldest of what waits came.
+    waiting_since: Option<Instant>,
+    /// Covers everything that was appended.
+    position: Option<String>,
+    shared: Arc<Shared>,
+    /// Since when nothing can be committed, and why.
+    stalled: Option<(Instant, String)>,
+}
+
+impl Writer {
+    pub fn new(config: StoreConfig, metrics: Metrics, round: Round, shared: Arc<Shared>) -> Self {
+        let position = shared.snapshot().position.clone();
+        Self {
+            config,
+            metrics,
+            round,
+            pending: Vec::new(),
+            pending_ids: HashSet::new(),
+            pending_bytes: 0,
+            waiting_since: None,
+            position,
+            shared,
+            stalled: None,
+        }
+    }
+
+    /// Runs until it is closed or every sender is gone.
+    pub fn run(mut self, mut batches: mpsc::Receiver<Batch>, mut commands: mpsc::Receiver<Command>) {
+        let timer = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(timer) => timer,
+            Err(error) => {
+                error!(%error, "index writer cannot start");
+                return self.shared.set_closed();
+            }
+        };
+        loop {
+            let wait = self.next_wakeup().saturating_duration_since(Instant::now());
+            // While stalled only so much is taken in: then the channel fills and holds the source back.
+            let accepts = self.stalled.is_none() || self.pending_bytes < self.config.commit_bytes;
+            let next = timer.block_on(async {
+                tokio::select! {
+                    biased;
+                    command = commands.recv() => Next::Command(command),
+                    Some(batch) = batches.recv(), if accepts => Next::Batch(batch),
+                    () = tokio::time::sleep(wait) => Next::Time,
+                }
+            });
+            match next {
+                Next::Time => self.on_time(),
+                Next::Batch(batch) => self.append(batch),
+                Next::Command(Some(Command::Flush(reply))) => {
+                    self.drain(&mut batches);
+                    let _ = reply.send(self.commit_or_stall());
+                }
+                Next::Command(Some(Command::Close(reply))) => {
+                    self.drain(&mut batches);
+                    let _ = reply.send(self.close());
+                    return;
+                }
+                Next::Command(None) => {
+                    self.drain(&mut batches);
+                    if let Err(error) = self.close() {
+                        warn!(%error, "store closed with events that are not durable; the source delivers them again");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes in the batches that wait, unless nothing can be written.
+    fn drain(&mut self, batches: &mut mpsc::Receiver<Batch>) {
+        while self.stalled.is_none() {
+            match batches.try_recv() {
+                Ok(batch) => self.append(batch),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn next_wakeup(&self) -> Instant {
+        let interval = Duration::from_millis(self.config.commit_interval_ms);
+        match (&self.stalled, self.waiting_since) {
+            (Some((since, _)), _) => *since + RETRY_AFTER,
+            (None, Some(since)) => since + interval,
+            (None, None) => Instant::now() + Duration::from_millis(self.config.writer_idle_ms),
+        }
+    }
+
+    fn on_time(&mut self) {
+        if self.waiting_since.is_some() || self.stalled.is_some() {
+            let _ = self.commit_or_stall();
+        }
+        self.round.close_idle(Duration::from_millis(self.config.writer_idle_ms));
+    }
+
+    fn append(&mut self, Batch { mut events, position }: Batch) {
+        self.waiting_since.get_or_insert_with(Instant::now);
+        // Together by partition, so that a batch of events of many days opens each partition once.
+        events.sort_by_cached_key(|event| PartitionId::of(event.timestamp, self.config.partition_by));
+        for event in events {
+            self.add(event);
+        }
+        self.position = Some(position);
+        let interval = Duration::from_millis(self.config.commit_interval_ms);
+        let due = self.waiting_since.is_some_and(|since| since.elapsed() >= interval);
+        if self.stalled.is_none() && (due || self.pending_bytes >= self.config.commit_bytes) {
+            let _ = self.commit_or_stall();
+        }
+    }
+
+    /// Keeps the event until its commit, and hands it to its partition unless it is stored already.
+    fn add(&mut self, event: SanitizedEvent) {
+        let key = (event.tenant.id.clone(), event.id);
+        if self.pending_ids.contains(&key) {
+            self.metrics.duplicates.inc();
+            return;
+        }
+        let source = String::from_utf8(event.encode()).expect("JSON is UTF-8");
+        let pending = Pending { event, source };
+        if self.stalled.is_none() {
+            match self.round.add(&pending.event, &pending.source) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.metrics.duplicates.inc();
+                    return;
+                }
+                Err(error) => self.stall(&error),
+            }
+        }
+        self.pending_ids.insert(key);
+        self.pending_bytes += pending.source.len();
+        self.pending.push(pending);
+    }
+
+    fn stall(&mut self, error: &StoreError) {
+        if self.stalled.is_none() {
+            warn!(error = error as &dyn std::error::Error, "store cannot write; ingestion pauses, searches go on");
+        }
+        self.metrics.commit_failures.inc();
+        self.metrics.stalled.set(1);
+        self.shared.set_stalled(true);
+        self.stalled = Some((Instant::now(), error.to_string()));
+    }
+
+    /// One attempt to make everything durable and searchable.
+    fn commit_or_stall(&mut self) -> Result<(), StoreError> {
+        let started = Instant::now();
+        match self.try_commit() {
+            Ok(()) => {
+                self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                self.metrics.commits.inc();
+                self.metrics.documents.inc_by(self.pending.len() as u64);
+                self.metrics.source_bytes.inc_by(self.pending_bytes as u64);
+                self.metrics.stalled.set(0);
+                self.metrics.partitions.set(self.shared.snapshot().views.len() as i64);
+                self.shared.set_stalled(false);
+                self.stalled = None;
+                self.pending.clear();
+                self.pending_ids.clear();
+                self.pending_bytes = 0;
+                self.waiting_since = None;
+                Ok(())
+            }
+            Err(error) => {
+                self.stall(&error);
+                Err(StoreError::Retry { reason: error.to_string() })
+            }
+        }
+    }
+
+    fn try_commit(&mut self) -> Result<(), StoreError> {
+        if self.stalled.is_some() {
+            self.round.start_again()?;
+            for Pending { event, source } in &self.pending {
+                self.round.add(event, source)?;
+            }
+        }
+        self.round.commit(self.position.as_deref())
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        let result = self.commit_or_stall();
+        self.round.close_all();
+        self.shared.set_closed();
+        result
+    }
+}

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! From the wire to the clean topic.
+//!
+//! Two halves that meet on the bus. The [`FrontDoor`] takes events over HTTP ([`api::router`]), cuts a request
+//! into items so that a bad item costs only itself, and answers once the bus has acknowledged what it took. The
+//! [`Pipeline`] reads the raw topic, decodes, sanitizes, and writes the clean topic; what cannot be decoded or
+//! sanitized goes to the dead letters with a reason that holds no content, never to the clean topic. Offsets
+//! move only after both are durable.
+//!
+//! Every way in is bounded: bytes before and after decompression, items, depth, requests in flight, waiting.
+//!
+//! ```
+//! let config: lapwing_ingest::IngestConfig = serde_json::from_str(r#"{"max_items": 500}"#).unwrap();
+//! assert_eq!((config.max_items, config.max_body_bytes), (500, 16 << 20));
+//! assert!(config.faults().is_empty());
+//! ```
+
+pub mod api;
+mod config;
+mod dead_letter;
+mod encoding;
+mod front_door;
+mod intake;
+mod items;
+mod metrics;
+mod pipeline;
+mod receipt;
+mod record;
+
+pub use config::IngestConfig;
+pub use front_door::{Clock, FrontDoor};
+pub use pipeline::{IngestError, Pipeline};

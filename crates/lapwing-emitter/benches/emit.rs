@@ -1,0 +1,3 @@
+//! What `emit` costs the application's thread.
+
+fn main() {}

@@ -1,0 +1,213 @@
+//! Where events go and within which bounds.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use lapwing_bus::Sink;
+use lapwing_event::{Event, MAX_EVENT_BYTES, Service, TenantId, encode};
+use tokio::sync::mpsc;
+
+use crate::batch::{BatchBounds, Encoded};
+use crate::emitter::{Defaults, Inner};
+use crate::queue::{Bounds, Queue};
+use crate::stats::{Counters, DropReason};
+use crate::transport::{ToSink, Transport};
+use crate::worker::{Encode, Worker};
+use crate::{BuildError, DropPolicy, Emitter};
+
+/// So many flushes may wait at once.
+const MAX_WAITING: usize = 64;
+
+/// Builds an [`Emitter`]. Only a service name and a destination are needed.
+#[must_use]
+pub struct EmitterBuilder {
+    service: Option<String>,
+    version: Option<String>,
+    environment: Option<String>,
+    tenant: TenantId,
+    destination: Option<Destination>,
+    api_key: Option<String>,
+    queue_events: usize,
+    queue_bytes: usize,
+    policy: DropPolicy,
+    batch: BatchBounds,
+    drop_timeout: Duration,
+    #[cfg(feature = "sanitize")]
+    sanitizer: Option<Arc<lapwing_sanitizer::Sanitizer>>,
+}
+
+enum Destination {
+    #[cfg(feature = "http")]
+    Http(String),
+    Sink(Arc<dyn Sink>),
+}
+
+impl Default for EmitterBuilder {
+    fn default() -> Self {
+        Self {
+            service: None,
+            version: None,
+            environment: None,
+            tenant: TenantId::default(),
+            destination: None,
+            api_key: None,
+            queue_events: 16_384,
+            queue_bytes: 32 << 20,
+            policy: DropPolicy::default(),
+            batch: BatchBounds { events: 1_000, bytes: 1 << 20, linger: Duration::from_millis(50) },
+            drop_timeout: Duration::from_secs(2),
+            #[cfg(feature = "sanitize")]
+            sanitizer: None,
+        }
+    }
+}
+
+impl EmitterBuilder {
+    /// The name of the application.
+    pub fn service(mut self, name: &str) -> Self {
+        self.service = Some(name.to_owned());
+        self
+    }
+
+    /// The version of the application.
+    pub fn service_version(mut self, version: &str) -> Self {
+        self.version = Some(version.to_owned());
+        self
+    }
+
+    /// The deployment environment, such as `production`.
+    pub fn environment(mut self, name: &str) -> Self {
+        self.environment = Some(name.to_owned());
+        self
+    }
+
+    /// Whose events these are, where they go straight to a bus. An HTTP endpoint decides that by the key.
+    pub fn tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = tenant;
+        self
+    }
+
+    /// To an installation's HTTP endpoint, such as `http://127.0.0.1:4700`.
+    #[cfg(feature = "http")]
+    pub fn to_http(mut self, endpoint: &str) -> Self {
+        self.destination = Some(Destination::Http(endpoint.to_owned()));
+        self
+    }
+
+    /// To a bus that the application has opened: the embedded log, or Kafka.
+    pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
+        self.destination = Some(Destination::Sink(sink));
+        self
+    }
+
+    /// The key that the HTTP endpoint wants, sent as a bearer token.
+    pub fn api_key(mut self, key: &str) -> Self {
+        self.api_key = Some(key.to_owned());
+        self
+    }
+
+    /// The queue holds at most so many events; 16,384 unless told.
+    pub fn queue_capacity(mut self, events: usize) -> Self {
+        self.queue_events = events;
+        self
+    }
+
+    /// The queue holds at most about so many bytes; 32 MiB unless told.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Which event is lost when the queue is full; the newest unless told.
+    pub fn drop_policy(mut self, policy: DropPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// A batch has at most so many events and about so many bytes; 1,000 and 1 MiB unless told.
+    pub fn batch(mut self, events: usize, bytes: usize) -> Self {
+        (self.batch.events, self.batch.bytes) = (events.max(1), bytes);
+        self
+    }
+
+    /// An event waits at most this long for company; 50 ms unless told.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.batch.linger = linger;
+        self
+    }
+
+    /// How long dropping the last clone may block for sending what is queued; 2 s unless told.
+    pub fn drop_timeout(mut self, timeout: Duration) -> Self {
+        self.drop_timeout = timeout;
+        self
+    }
+
+    /// Masks personal data and secrets before anything leaves the process. What cannot be sanitized is lost
+    /// and counted.
+    #[cfg(feature = "sanitize")]
+    pub fn sanitize(mut self, sanitizer: Arc<lapwing_sanitizer::Sanitizer>) -> Self {
+        self.sanitizer = Some(sanitizer);
+        self
+    }
+
+    /// Starts the emitter's thread.
+    ///
+    /// # Errors
+    /// When the destination or the service is missing, or the destination's settings are at fault. That nobody
+    /// answers there is no fault: the events wait.
+    pub fn build(mut self) -> Result<Emitter, BuildError> {
+        let name = self.service.take().filter(|name| !name.is_empty()).ok_or(BuildError::NoService)?;
+        let transport = self.transport()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let counters = Arc::new(Counters::default());
+        let bounds = Bounds {
+            events: self.queue_events,
+            bytes: self.queue_bytes,
+            batch: self.batch.events.min(self.queue_events),
+            policy: self.policy,
+        };
+        let queue = Arc::new(Queue::new(bounds, Arc::clone(&counters)));
+        let (control, requests) = mpsc::channel(MAX_WAITING);
+        let worker = Worker::new(Arc::clone(&queue), Arc::clone(&counters), self.encode(), self.batch, requests);
+        let thread = std::thread::Builder::new().name("lapwing-emitter".to_owned());
+        thread.spawn(move || runtime.block_on(worker.run(transport)))?;
+        let service = Service { name, version: self.version };
+        let defaults = Defaults { service, environment: self.environment, tenant: self.tenant };
+        let closed = AtomicBool::new(false);
+        Ok(Emitter::from_inner(Inner { queue, counters, defaults, control, drop_timeout: self.drop_timeout, closed }))
+    }
+
+    fn transport(&mut self) -> Result<Box<dyn Transport>, BuildError> {
+        Ok(match self.destination.take().ok_or(BuildError::NoDestination)? {
+            #[cfg(feature = "http")]
+            Destination::Http(endpoint) => Box::new(crate::transport::Http::new(&endpoint, self.api_key.as_deref())?),
+            Destination::Sink(sink) => Box::new(ToSink(sink)),
+        })
+    }
+
+    #[cfg(feature = "sanitize")]
+    fn encode(&mut self) -> Box<Encode> {
+        match self.sanitizer.take() {
+            Some(sanitizer) => Box::new(move |event| {
+                let event = sanitizer.sanitize(event).map_err(|_| DropReason::Sanitize)?;
+                encoded(&event)
+            }),
+            None => Box::new(|event| encoded(&event)),
+        }
+    }
+
+    #[cfg(not(feature = "sanitize"))]
+    fn encode(&mut self) -> Box<Encode> {
+        Box::new(|event| encoded(&event))
+    }
+}
+
+fn encoded(event: &Event) -> Result<Encoded, DropReason> {
+    let json = encode(event);
+    if json.len() > MAX_EVENT_BYTES {
+        return Err(DropReason::TooLarge);
+    }
+    let tenant = event.tenant.id.to_string();
+    Ok(Encoded { id: event.id, tenant, key: event.partition_key().into(), json: json.into() })
+}

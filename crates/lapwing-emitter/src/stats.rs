@@ -1,0 +1,108 @@
+//! What the emitter counts: nothing is lost without a number going up.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why an event was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// The queue was full.
+    QueueFull,
+    /// It is longer than an event may be.
+    TooLarge,
+    /// The destination says it is no valid event.
+    Rejected,
+    /// It could not be sanitized.
+    Sanitize,
+    /// The emitter was shut down before it was acknowledged.
+    Shutdown,
+}
+
+impl DropReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::QueueFull, Self::TooLarge, Self::Rejected, Self::Sanitize, Self::Shutdown];
+
+    /// A short name, for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::TooLarge => "too_large",
+            Self::Rejected => "rejected",
+            Self::Sanitize => "sanitize",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// The emitter's counters at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events given to the emitter.
+    pub emitted: u64,
+    /// Events that the destination has acknowledged.
+    pub acknowledged: u64,
+    /// Events in the queue now.
+    pub queued: usize,
+    /// Attempts to send that failed and were or will be repeated.
+    pub retries: u64,
+    /// Lost events, in the order of [`DropReason::ALL`].
+    pub dropped: [u64; DropReason::ALL.len()],
+    /// What the destination last had to say against a batch, without content.
+    pub last_fault: Option<String>,
+}
+
+impl Stats {
+    /// How many events were lost for this reason.
+    pub fn dropped_for(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// How many events were lost.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+}
+
+/// The counters, shared by the threads that emit and the one that sends.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    emitted: AtomicU64,
+    acknowledged: AtomicU64,
+    retries: AtomicU64,
+    dropped: [AtomicU64; DropReason::ALL.len()],
+    last_fault: Mutex<Option<String>>,
+}
+
+impl Counters {
+    pub(crate) fn emitted(&self) {
+        self.emitted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn acknowledged(&self, events: usize) {
+        self.acknowledged.fetch_add(events as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dropped(&self, reason: DropReason, events: usize) {
+        self.dropped[reason as usize].fetch_add(events as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn retry(&self, fault: String) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.fault(fault);
+    }
+
+    pub(crate) fn fault(&self, fault: String) {
+        *self.last_fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(fault);
+    }
+
+    pub(crate) fn snapshot(&self, queued: usize) -> Stats {
+        Stats {
+            emitted: self.emitted.load(Ordering::Relaxed),
+            acknowledged: self.acknowledged.load(Ordering::Relaxed),
+            queued,
+            retries: self.retries.load(Ordering::Relaxed),
+            dropped: std::array::from_fn(|reason| self.dropped[reason].load(Ordering::Relaxed)),
+            last_fault: self.last_fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What is written of a record that cannot become a clean event: where it stands and why, nothing it holds.
+
+use std::fmt::Write;
+
+use lapwing_bus::{Message, Record};
+use lapwing_event::{Rejection, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// One dead letter. The raw record itself stays on the raw topic for as long as that keeps it.
+#[derive(Debug, Serialize)]
+struct DeadLetter<'a> {
+    reason: &'a str,
+    field: &'a str,
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    /// When the record was appended.
+    at: Timestamp,
+    /// How long the record was, with the hash that tells whether a copy of it is the same.
+    bytes: usize,
+    sha256: String,
+}
+
+/// The dead letter of this record. It has no key: the raw one may be a person's name for a session.
+pub(crate) fn dead_letter(message: &Message, rejection: &Rejection) -> Record {
+    let value = &message.record.value;
+    let letter = DeadLetter {
+        reason: &rejection.reason,
+        field: &rejection.field,
+        topic: &message.topic,
+        partition: message.partition,
+        offset: message.offset,
+        at: Timestamp::from_millis(message.timestamp_ms),
+        bytes: value.len(),
+        sha256: Sha256::digest(value).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+            hex
+        }),
+    };
+    let json = serde_json::to_vec(&letter).expect("a dead letter has string keys only");
+    let content_type = ("content-type".to_owned(), "application/json".into());
+    Record { key: None, value: json.into(), headers: vec![content_type] }
+}

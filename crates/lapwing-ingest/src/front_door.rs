@@ -1,0 +1,190 @@
+//! Taking in a request's body, whatever protocol brought it: admission, decompression, mapping, the bus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use lapwing_bus::{BusError, Record, Sink, topics};
+use lapwing_event::{Arrival, TenantId, Timestamp};
+use prometheus_client::registry::Registry;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use crate::IngestConfig;
+use crate::encoding::{Encoding, EncodingFault, Limits, decompress};
+use crate::intake::{Intake, take_in};
+use crate::metrics::FrontDoorMetrics;
+use crate::receipt::Receipt;
+
+/// Says what time it is, so that tests can.
+pub type Clock = fn() -> Timestamp;
+
+/// Where events come in. Clones share their bounds and counters.
+#[derive(Clone)]
+pub struct FrontDoor {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    sink: Arc<dyn Sink>,
+    config: IngestConfig,
+    clock: Clock,
+    metrics: FrontDoorMetrics,
+    /// In units of [`ADMISSION_UNIT`].
+    in_flight: Arc<Semaphore>,
+}
+
+/// A semaphore counts in `u32`; in KiB that reaches to 4 TiB.
+const ADMISSION_UNIT: usize = 1 << 10;
+
+/// How long a client that was sent away should wait.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// A body as it came, with what its headers say.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub bytes: Bytes,
+    pub encoding: Encoding,
+    /// One item a line, whatever it looks like.
+    pub lines: bool,
+}
+
+/// Why a request as a whole was not taken. Nothing of it may be taken for stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("body has no items; send a JSON object, an array of objects, or one object a line")]
+    Empty,
+    #[error("body has more than {0} items; send fewer in a request")]
+    TooManyItems(usize),
+    #[error(transparent)]
+    Encoding(#[from] EncodingFault),
+    #[error("server is busy; try again")]
+    Busy,
+    #[error("bus does not take events now; try again")]
+    BusUnavailable,
+    #[error("bus refused the request's events")]
+    BusRefused,
+    #[error("request could not be worked on")]
+    Failed,
+}
+
+impl FrontDoor {
+    /// A front door before this bus. Its counters go to `registry`.
+    pub fn new(sink: Arc<dyn Sink>, config: IngestConfig, clock: Clock, registry: &mut Registry) -> Self {
+        let in_flight = Arc::new(Semaphore::new(units(config.max_in_flight_bytes) as usize));
+        let metrics = FrontDoorMetrics::new(registry);
+        Self { shared: Arc::new(Shared { sink, config, clock, metrics, in_flight }) }
+    }
+
+    pub(crate) fn config(&self) -> &IngestConfig {
+        &self.shared.config
+    }
+
+    fn limits(&self) -> Limits {
+        let config = self.config();
+        Limits { max_bytes: config.max_body_bytes, max_ratio: config.max_decompression_ratio }
+    }
+
+    /// Waits for room for a body of `sent` bytes, and what they may become, until the permit is dropped.
+    pub(crate) async fn admit(&self, sent: usize, encoding: Encoding) -> Result<OwnedSemaphorePermit, Refusal> {
+        let bytes = encoding.bound(sent, self.limits()).min(self.config().max_in_flight_bytes);
+        let permit = self.shared.in_flight.clone().acquire_many_owned(units(bytes));
+        match tokio::time::timeout(self.config().admission_timeout(), permit).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => {
+                self.shared.metrics.refused("busy");
+                Err(Refusal::Busy)
+            }
+        }
+    }
+
+    /// Takes the body in; the receipt comes once everything it claims is durable.
+    pub(crate) async fn accept(&self, tenant: TenantId, body: Body) -> Result<Receipt, Refusal> {
+        self.shared.metrics.bytes(body.bytes.len());
+        let result = match self.map(tenant, body).await {
+            Ok(intake) => self.store(intake).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = &result {
+            self.shared.metrics.refused(refusal.class());
+        }
+        result
+    }
+
+    /// The work that needs a core and not the network.
+    async fn map(&self, tenant: TenantId, body: Body) -> Result<Intake, Refusal> {
+        let arrival = Arrival::new(tenant, (self.shared.clock)());
+        let (limits, max_items) = (self.limits(), self.config().max_items);
+        let work = move || {
+            let Body { bytes, encoding, lines } = body;
+            let bytes = decompress(bytes, encoding, limits)?;
+            let intake = take_in(&bytes, lines, max_items, &arrival, &mut entropy);
+            intake.map_err(|_| Refusal::TooManyItems(max_items))
+        };
+        let intake = tokio::task::spawn_blocking(work).await.map_err(|fault| {
+            error!(error = %fault, "mapping a request failed");
+            Refusal::Failed
+        })??;
+        if intake.receipt.items.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        Ok(intake)
+    }
+
+    async fn store(&self, intake: Intake) -> Result<Receipt, Refusal> {
+        let Intake { records, receipt, rejections, .. } = intake;
+        let events = records.len();
+        if events > 0 {
+            self.send(records).await?;
+        }
+        self.shared.metrics.items(events, &rejections);
+        Ok(receipt)
+    }
+
+    async fn send(&self, records: Vec<Record>) -> Result<(), Refusal> {
+        let sending = self.shared.sink.send(topics::RAW, records);
+        match tokio::time::timeout(self.config().send_timeout(), sending).await {
+            Ok(Ok(())) => Ok(()),
+            Err(_) => {
+                warn!(topic = topics::RAW, "bus did not acknowledge in time");
+                Err(Refusal::BusUnavailable)
+            }
+            Ok(Err(error)) => {
+                warn!(%error, topic = topics::RAW, "bus did not take a request's events");
+                Err(match error {
+                    BusError::Refused(_) => Refusal::BusRefused,
+                    _ => Refusal::BusUnavailable,
+                })
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// The value of the metrics' label `reason`.
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooManyItems(_) => "too_many_items",
+            Self::Encoding(EncodingFault::TooLarge(_)) => "too_large",
+            Self::Encoding(EncodingFault::Malformed(_)) => "encoding",
+            Self::Busy => "busy",
+            Self::BusUnavailable => "bus_unavailable",
+            Self::BusRefused => "bus_refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The random bits of an id. Those of one process rise within a millisecond (RFC 9562, section 6.2), so that
+/// the events of an item sort as they came.
+fn entropy(_: Timestamp) -> [u8; 10] {
+    let mut bits = [0; 10];
+    bits.copy_from_slice(&Uuid::now_v7().as_bytes()[6..]);
+    bits
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(ADMISSION_UNIT)).unwrap_or(u32::MAX)
+}

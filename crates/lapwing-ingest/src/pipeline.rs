@@ -1,0 +1,259 @@
+//! Raw topic to clean topic: decode, sanitize, send, and only then move the offsets.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
+use lapwing_bus::{Batch, BusError, Checkpoint, Message, Record, Sink, Source, topics};
+use lapwing_event::{
+    Arrival, Event, EventId, MAX_EVENT_BYTES, Rejection, SanitizedEvent, TenantId, Timestamp, decode_raw,
+};
+use prometheus_client::registry::Registry;
+use tracing::{error, warn};
+
+use crate::IngestConfig;
+use crate::dead_letter::dead_letter;
+use crate::intake::refuse_alerts;
+use crate::metrics::PipelineMetrics;
+use crate::receipt::RejectionClass;
+use crate::record::event_record;
+
+/// Why the pipeline stopped before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The bus failed for good; a person is needed.
+    #[error("ingest cannot go on with the bus")]
+    Bus(#[from] BusError),
+    /// A thread that sanitizes went away outside of any event.
+    #[error("a sanitizing thread was lost")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+type Sanitize = dyn Fn(Event) -> Result<SanitizedEvent, Rejection> + Send + Sync;
+
+/// Reads the raw topic and writes the clean topic and the dead letters.
+pub struct Pipeline {
+    source: Box<dyn Source>,
+    sink: Arc<dyn Sink>,
+    sanitize: Arc<Sanitize>,
+    config: IngestConfig,
+    metrics: PipelineMetrics,
+}
+
+/// What became of a part of a batch, in order.
+#[derive(Default)]
+struct Yield {
+    clean: Vec<Record>,
+    dead: Vec<Record>,
+}
+
+impl Pipeline {
+    /// A pipeline from `source`, which is subscribed to the raw topic, to `sink`.
+    pub fn with(
+        source: Box<dyn Source>,
+        sink: Arc<dyn Sink>,
+        sanitize: Arc<Sanitize>,
+        config: IngestConfig,
+        registry: &mut Registry,
+    ) -> Self {
+        Self { source, sink, sanitize, config, metrics: PipelineMetrics::new(registry) }
+    }
+
+    /// Works until `shutdown` completes; the batch at hand is finished first. While the bus is away it tries
+    /// again, without end; once shutting down it gives up, and the batch is read again after the next start.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), IngestError> {
+        let mut shutdown = std::pin::pin!(shutdown.fuse());
+        loop {
+            let reading = self.source.next_batch(self.config.batch_size, self.config.batch_wait());
+            let batch = tokio::select! {
+                biased;
+                () = &mut shutdown => return Ok(()),
+                batch = reading => match batch {
+                    Ok(batch) => batch,
+                    Err(error) if error.is_retryable() => {
+                        warn!(%error, topic = topics::RAW, "raw topic cannot be read now");
+                        tokio::time::sleep(self.config.batch_wait()).await;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            if !batch.messages.is_empty() && !self.work(batch, shutdown.as_mut()).await? {
+                return Ok(());
+            }
+            self.measure_lag().await;
+        }
+    }
+
+    /// Takes a batch to its end; false if it was given up because of the shutdown.
+    async fn work(
+        &mut self,
+        batch: Batch,
+        mut shutdown: Pin<&mut (impl Future<Output = ()> + FusedFuture)>,
+    ) -> Result<bool, IngestError> {
+        let checkpoint = checkpoint_after(&batch);
+        let Yield { clean, dead } = self.sanitize_batch(batch).await?;
+        for (topic, records) in [(topics::DEAD_LETTERS, dead), (topics::CLEAN, clean)] {
+            if !records.is_empty() && !send(&*self.sink, topic, records, shutdown.as_mut()).await? {
+                return Ok(false);
+            }
+        }
+        match self.source.commit(&checkpoint).await {
+            Ok(()) => Ok(true),
+            // The next batch's commit covers this one; until then a restart would only repeat work.
+            Err(error) if error.is_retryable() => {
+                warn!(%error, topic = topics::RAW, "offsets cannot be committed now");
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sanitizes on several threads; the parts are put together again in order.
+    async fn sanitize_batch(&self, batch: Batch) -> Result<Yield, IngestError> {
+        let mut messages = batch.messages;
+        let part = messages.len().div_ceil(self.config.workers());
+        let mut parts = Vec::new();
+        while !messages.is_empty() {
+            let rest = messages.split_off(part.min(messages.len()));
+            let (sanitize, metrics) = (Arc::clone(&self.sanitize), self.metrics.clone());
+            parts.push(tokio::task::spawn_blocking(move || sanitize_part(&messages, &*sanitize, &metrics)));
+            messages = rest;
+        }
+        let mut all = Yield::default();
+        for part in parts {
+            let Yield { clean, dead } = part.await?;
+            all.clean.extend(clean);
+            all.dead.extend(dead);
+        }
+        Ok(all)
+    }
+
+    async fn measure_lag(&mut self) {
+        if let Ok(lag) = self.source.lag().await {
+            self.metrics.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// Behind the last message of each partition.
+fn checkpoint_after(batch: &Batch) -> Checkpoint {
+    let mut checkpoint = Checkpoint::default();
+    for message in &batch.messages {
+        checkpoint.set(&message.topic, message.partition, message.offset + 1);
+    }
+    checkpoint
+}
+
+fn sanitize_part(messages: &[Message], sanitize: &Sanitize, metrics: &PipelineMetrics) -> Yield {
+    let mut part = Yield::default();
+    for message in messages {
+        let began = Instant::now();
+        metrics.records_in.inc();
+        metrics.bytes_in.inc_by(message.record.value.len() as u64);
+        match caught(|| decode(message)) {
+            Ok(events) => {
+                for event in events {
+                    part.sanitized(message, caught(|| sanitize(event)), metrics);
+                }
+            }
+            Err(rejection) => part.bury(message, RejectionClass::of(&rejection).as_str(), &rejection, metrics),
+        }
+        metrics.sanitize_seconds.observe(began.elapsed().as_secs_f64());
+    }
+    part
+}
+
+impl Yield {
+    fn sanitized(&mut self, message: &Message, result: Result<SanitizedEvent, Rejection>, metrics: &PipelineMetrics) {
+        match result.and_then(|event| encoded(&event).map(|bytes| (event, bytes))) {
+            Ok((event, bytes)) => {
+                for (entity, spans) in &event.sanitization().counts {
+                    metrics.masked(entity, *spans);
+                }
+                metrics.events_out.inc();
+                self.clean.push(event_record(&event, bytes));
+            }
+            Err(rejection) => self.bury(message, "sanitize", &rejection, metrics),
+        }
+    }
+
+    fn bury(&mut self, message: &Message, class: &'static str, rejection: &Rejection, metrics: &PipelineMetrics) {
+        metrics.dead_letter(class);
+        self.dead.push(dead_letter(message, rejection));
+    }
+}
+
+/// The events of a raw record. Time and ids of what does not bring its own follow from the record's place, so
+/// that reading it again gives the same events.
+fn decode(message: &Message) -> Result<Vec<Event>, Rejection> {
+    let arrival = Arrival::new(TenantId::default(), Timestamp::from_millis(message.timestamp_ms));
+    let mut drawn = 0_u32;
+    let mut entropy = |at| {
+        drawn += 1;
+        let (partition, offset) = (message.partition.to_be_bytes(), message.offset.to_be_bytes());
+        let place: [&[u8]; 5] = [b"raw", message.topic.as_bytes(), &partition, &offset, &drawn.to_be_bytes()];
+        let mut bits = [0; 10];
+        bits.copy_from_slice(&EventId::derived(at, &place).as_uuid().as_bytes()[6..]);
+        bits
+    };
+    decode_raw(&message.record.value, &arrival, &mut entropy).and_then(refuse_alerts)
+}
+
+/// What a cut event still exceeds would be refused by the bus, and hold up everything behind it.
+fn encoded(event: &SanitizedEvent) -> Result<Vec<u8>, Rejection> {
+    let bytes = event.encode();
+    match bytes.len() {
+        size if size > MAX_EVENT_BYTES => {
+            Err(Rejection::new("$", format!("is {size} bytes long once sanitized; at most {MAX_EVENT_BYTES} are kept")))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// A panic is a fault of ours that one record provokes; the others must not pay for it.
+fn caught<T>(work: impl FnOnce() -> Result<T, Rejection>) -> Result<T, Rejection> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        error!("a record made the pipeline panic; it goes to the dead letters");
+        Err(Rejection::new("$", "could not be worked on: an internal fault"))
+    })
+}
+
+/// Sends until the bus has taken everything; false if it was given up because of the shutdown.
+async fn send(
+    sink: &dyn Sink,
+    topic: &str,
+    records: Vec<Record>,
+    mut shutdown: Pin<&mut (impl Future<Output = ()> + FusedFuture)>,
+) -> Result<bool, IngestError> {
+    let mut pauses = backoff();
+    loop {
+        match sink.send(topic, records.clone()).await {
+            Ok(()) => return Ok(true),
+            Err(error) if error.is_retryable() => {
+                warn!(%error, topic, "bus does not take records now");
+                let pause = tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE));
+                tokio::select! {
+                    () = &mut shutdown => return Ok(false),
+                    () = pause => {}
+                }
+                if shutdown.is_terminated() {
+                    return Ok(false);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+fn backoff() -> impl Iterator<Item = Duration> {
+    let pauses = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_max_delay(MAX_PAUSE);
+    pauses.without_max_times().with_jitter().build()
+}

@@ -1,7 +1,7 @@
 //! What can go wrong on the bus, by what the caller can do about it.
 
 /// A fault of the bus.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BusError {
     /// It may work later; nothing is known to be lost, and what was sent may or may not have arrived.
     #[error("bus is not reachable or not ready: {0}")]

@@ -16,6 +16,6 @@ mod source;
 
 pub use checkpoint::{Checkpoint, Overlap};
 pub use error::BusError;
-pub use record::{Batch, Message, Record, topics};
+pub use record::{Batch, MAX_RECORD_BYTES, Message, Record, topics};
 pub use sink::Sink;
 pub use source::{Source, Start, Subscription};

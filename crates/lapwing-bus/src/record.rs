@@ -2,6 +2,11 @@
 
 use bytes::Bytes;
 
+use crate::BusError;
+
+/// The most a record may hold, in bytes of key, value and headers; larger ones are refused.
+pub const MAX_RECORD_BYTES: usize = 1 << 20;
+
 /// The topics of an installation.
 pub mod topics {
     /// Events as they came in: the only place with raw content; short retention.
@@ -27,6 +32,14 @@ pub struct Record {
     pub headers: Vec<(String, Bytes)>,
 }
 
+impl Record {
+    /// The bytes of key, value and headers.
+    pub fn payload_bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        self.key.as_ref().map_or(0, Bytes::len) + self.value.len() + headers.sum::<usize>()
+    }
+}
+
 /// A record that was read, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -47,4 +60,24 @@ pub struct Message {
 pub struct Batch {
     /// The messages.
     pub messages: Vec<Message>,
+}
+
+/// Refuses what no bus takes, before any of it is written.
+pub(crate) fn check(topic: &str, records: &[Record]) -> Result<(), BusError> {
+    check_topic(topic)?;
+    match records.iter().map(Record::payload_bytes).find(|bytes| *bytes > MAX_RECORD_BYTES) {
+        None => Ok(()),
+        Some(bytes) => Err(BusError::Refused(format!(
+            "a record for {topic} has {bytes} bytes, at most {MAX_RECORD_BYTES} are taken"
+        ))),
+    }
+}
+
+/// Refuses a name that Kafka would refuse.
+pub(crate) fn check_topic(topic: &str) -> Result<(), BusError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=249).contains(&topic.len()) && topic != "." && topic != ".." && topic.bytes().all(legal) {
+        return Ok(());
+    }
+    Err(BusError::Refused(format!("{topic:?} is no topic name: use 1 to 249 letters, digits, '.', '_' or '-'")))
 }

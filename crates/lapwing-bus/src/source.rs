@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::record::check_topic;
 use crate::{Batch, BusError, Checkpoint};
 
 /// Where a reader begins and who keeps its place.
@@ -24,6 +25,22 @@ pub struct Subscription {
     pub topics: Vec<String>,
     /// Where to begin.
     pub start: Start,
+}
+
+impl Subscription {
+    /// Refuses a subscription that can never be read.
+    pub(crate) fn check(&self) -> Result<(), BusError> {
+        self.topics.iter().try_for_each(|topic| check_topic(topic))?;
+        if self.topics.is_empty() {
+            return Err(BusError::Refused("a subscription names no topic".into()));
+        }
+        match &self.start {
+            Start::Group(group) if group.is_empty() || group.len() > 249 || group.contains('\0') => {
+                Err(BusError::Refused(format!("{group:?} is no group name: use 1 to 249 bytes without NUL")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Reads records of topics, each partition in order.

@@ -186,14 +186,14 @@ mod tests {
 
     #[test]
     fn arguments_fall_into_pieces_that_can_have_an_origin() {
-        let args = json!({"to": ["jay@x.com"], "n": 3, "day": "2024-05-15", "body": "see www.x.com/a now", "who": "Alice"});
+        let args = json!({"to": ["jay@x.com"], "n": 3, "day": "2024-05-15", "body": "see www.xyz.com/a now", "who": "Alice"});
         let mut kinds: Vec<_> = units(&args).iter().map(|u| (u.text.to_owned(), u.kind)).collect();
         kinds.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(kinds, [
             ("Alice".to_owned(), UnitKind::Word),
             ("jay@x.com".to_owned(), UnitKind::Identifier),
-            ("see www.x.com/a now".to_owned(), UnitKind::Phrase),
-            ("x.com/a".to_owned(), UnitKind::Identifier),
+            ("see www.xyz.com/a now".to_owned(), UnitKind::Phrase),
+            ("xyz.com/a".to_owned(), UnitKind::Identifier),
         ]);
     }
 

@@ -176,6 +176,11 @@ impl AgentModel {
         self.combined.threshold(rate).map(f64::from)
     }
 
+    /// SCRATCH
+    pub fn habits_of(&self, prompt: &[Term], call: &CallDigest) -> [f32; 2] {
+        [self.learned.habits.unexpected(prompt, call.tool), self.learned.habits.rare_edge(call)]
+    }
+
     /// Scores a whole session.
     pub fn assess(&self, digest: &Digest) -> Assessment {
         let scores = self.learned.scores(digest);

@@ -209,7 +209,7 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
 
 fn push_sentence<'a>(found: &mut Vec<&'a str>, sentence: &'a str) {
     let trimmed = sentence.trim();
-    if trimmed.len() > 3 {
+    if trimmed.len() > 2 {
         found.push(trimmed);
     }
 }

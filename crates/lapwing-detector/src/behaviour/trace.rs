@@ -38,7 +38,7 @@ pub struct CallDigest {
     /// The tool's name, hashed.
     pub(crate) tool: Term,
     /// The features that need no history.
-    pub(crate) features: Features,
+    pub features: Features,
     /// Where each argument came from: (slot, origin kind or source tool), hashed.
     pub(crate) edges: Vec<(Term, Term)>,
 }
@@ -47,8 +47,8 @@ pub struct CallDigest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
     /// The stems of the prompt, sorted; equal prompts are one task.
-    pub(crate) prompt: Vec<Term>,
-    pub(crate) calls: Vec<CallDigest>,
+    pub prompt: Vec<Term>,
+    pub calls: Vec<CallDigest>,
     /// Score of the consistency channel.
     pub(crate) consistency: f32,
 }

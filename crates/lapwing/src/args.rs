@@ -1,0 +1,158 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  lapwing up                                   everything in one process, data under ./lapwing-data
+  lapwing demo                                 a scenario with an attack, against a running `up`
+  lapwing emit app.jsonl                       send a file of JSON lines
+  lapwing search 'launch codes'                full text over prompts, answers, arguments, documents
+  lapwing search 'kind:tool tool:send_mail'    by field
+  lapwing tail 'kind:alert'                    watch as it comes in
+
+Nothing has to be configured. config/lapwing.toml explains every key; any of them can be set in the
+environment, for example LAPWING__SERVER__LISTEN=127.0.0.1:9000.";
+
+/// The flight recorder and the watch for AI applications.
+#[derive(Debug, Parser)]
+#[command(name = "lapwing", version, after_help = EXAMPLES, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file; without it $LAPWING_CONFIG, else config/lapwing.toml where it exists
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything in one process, on an embedded bus: front door, sanitizer, store, detector
+    Up,
+    /// Run the ingest service: HTTP front door, and raw topic to clean topic
+    Ingest,
+    /// Run the store service: clean topic to index, and the search API
+    Store,
+    /// Run the detector service: clean topic to alerts
+    Detector,
+    /// Send events: JSON objects, one a line or in an array, from a file or from standard input
+    Emit(Emit),
+    /// Search the store
+    Search(Search),
+    /// Show events as they become searchable
+    Tail(Tail),
+    /// Play a scenario against a running `lapwing up`: a guarded model, normal agents, and a hijacked one
+    Demo(Demo),
+    /// Manage API keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print the JSON Schema of the event
+    Schema,
+    /// Read the configuration, report every fault in it, and print what is in force
+    Check,
+    /// Ask a server whether it is ready; for health checks of containers
+    Health(Server),
+}
+
+/// Which server to talk to.
+#[derive(Debug, Clone, Args)]
+pub struct Server {
+    /// The server's address; without it $LAPWING_URL, else http://127.0.0.1:7117
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// The API key; better in $LAPWING_API_KEY, where other users of the machine cannot see it
+    #[arg(long, value_name = "KEY", hide_short_help = true)]
+    pub api_key: Option<String>,
+}
+
+/// Arguments of `emit`.
+#[derive(Debug, Args)]
+pub struct Emit {
+    /// The file; `-` or nothing is standard input
+    pub file: Option<PathBuf>,
+    /// Where to
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The query; words, "a phrase", field:value, ranges such as latency_ms:>1000, AND OR NOT
+    #[arg(default_value = "*")]
+    pub query: String,
+    /// From when: RFC 3339, epoch milliseconds, or now-15m
+    #[arg(long, default_value = "now-24h")]
+    pub from: String,
+    /// Until when, exclusive
+    #[arg(long)]
+    pub to: Option<String>,
+    /// How many hits
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub limit: usize,
+    /// Print the events as JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Where to look
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `tail`.
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// The query, as for `search`
+    #[arg(default_value = "*")]
+    pub query: String,
+    /// Print the events as JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Where to look
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many normal agent sessions to play before the attack
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(50..=5000))]
+    pub sessions: u32,
+    /// The seed of the scenario; the same seed plays the same sessions
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Where to play
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What to do with API keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key and print it, once
+    Create {
+        /// The tenant whose data the key reaches
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// What the key may do: ingest, search, review, admin
+        #[arg(long, value_delimiter = ',', default_value = "ingest,search")]
+        scopes: Vec<String>,
+        /// The key ends after this many days; without it, never
+        #[arg(long, value_name = "DAYS")]
+        expires: Option<u32>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// List the keys, without their secrets
+    List,
+    /// End a key now
+    Revoke {
+        /// The key's id, as `list` shows it
+        id: String,
+    },
+}

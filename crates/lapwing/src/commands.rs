@@ -1,0 +1,40 @@
+//! The commands that talk to a server or to the configuration.
+
+pub mod emit;
+pub mod keys;
+pub mod search;
+pub mod tail;
+
+use std::io::{Write, stdout};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::Server;
+use crate::client::{Client, explain};
+use crate::settings::Settings;
+
+/// Prints the JSON Schema of the event.
+pub fn print_schema() -> Result<()> {
+    writeln!(stdout(), "{}", serde_json::to_string_pretty(&lapwing_event::json_schema())?)?;
+    Ok(())
+}
+
+/// Prints what is in force: defaults, file and environment together.
+pub fn print_settings(settings: &Settings) -> Result<()> {
+    writeln!(stdout(), "{}", serde_json::to_string_pretty(settings)?)?;
+    Ok(())
+}
+
+/// Ends well if the server says that it is ready.
+pub async fn health(server: Server) -> Result<()> {
+    let client = Client::new(&server)?;
+    let response = client.get("/readyz", &[]).timeout(Duration::from_secs(5)).send().await;
+    let response = response.with_context(|| client.unreachable())?;
+    let status = response.status();
+    let body = response.text().await.unwrap_or_default();
+    match status.is_success() {
+        true => writeln!(stdout(), "{body}").context("print"),
+        false => bail!("not ready: {}{body}", explain(status, b"")),
+    }
+}

@@ -1,0 +1,79 @@
+//! `lapwing`: every role of Lapwing in one binary, and the commands to talk to it.
+//!
+//! This crate owns arguments, settings, the process's log, keys, signals, the HTTP server and the wiring; what
+//! the services do lives in their own crates.
+#![allow(clippy::print_stdout, reason = "commands print for people")]
+
+mod api;
+mod args;
+mod auth;
+mod client;
+mod clock;
+mod commands;
+mod demo;
+mod render;
+mod roles;
+mod settings;
+mod telemetry;
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::roles::Role;
+use crate::settings::Settings;
+
+fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<()> {
+    let file = cli.config.or_else(|| std::env::var_os("LAPWING_CONFIG").map(PathBuf::from));
+    let settings = || Settings::load(file.as_deref());
+    match cli.command {
+        Command::Up => serve(Role::Up, settings()?),
+        Command::Ingest => serve(Role::Ingest, settings()?),
+        Command::Store => serve(Role::Store, settings()?),
+        Command::Detector => serve(Role::Detector, settings()?),
+        Command::Emit(arguments) => block_on(commands::emit::run(arguments)),
+        Command::Search(arguments) => block_on(commands::search::run(arguments)),
+        Command::Tail(arguments) => block_on(commands::tail::run(arguments)),
+        Command::Demo(arguments) => block_on(demo::run(arguments)),
+        Command::Keys(action) => commands::keys::run(&action, &settings()?),
+        Command::Schema => commands::print_schema(),
+        Command::Check => commands::print_settings(&settings()?),
+        Command::Health(server) => block_on(commands::health(server)),
+    }
+}
+
+fn serve(role: Role, settings: Settings) -> Result<()> {
+    telemetry::install(&settings.telemetry);
+    block_on(roles::run(role, settings))
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Runtime::new()?.block_on(work)
+}
+
+/// Somebody closed the pipe that we print to, such as `head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == ErrorKind::BrokenPipe)
+    })
+}
+
+#[allow(clippy::print_stderr, reason = "the one place where the process says why it ends")]
+fn eprint_error(error: &anyhow::Error) {
+    eprintln!("lapwing: {error:#}");
+}

@@ -1,0 +1,10 @@
+//! The roles a process can take, one a service or all in one, and how each is wired to the bus.
+
+mod detect;
+mod consume;
+mod index;
+mod metrics;
+mod process;
+mod wiring;
+
+pub use process::{Role, run};

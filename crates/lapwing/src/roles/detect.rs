@@ -1,0 +1,130 @@
+//! The clean topic through the detector to the alerts topic.
+//!
+//! Alerts are durable before the checkpoint that lets them be forgotten. After a crash the events since the last
+//! checkpoint are seen again and raise the same alerts with the same ids, which the store keeps once.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use lapwing_bus::{Batch, Checkpoint, Record, Sink, Source, topics};
+use lapwing_detector::{Alert, Detector, DetectorConfig};
+use lapwing_event::SanitizedEvent;
+use lapwing_ingest::event_record;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::consume::{RETRY, next_batch};
+use crate::clock;
+
+/// How often state and offsets are written down.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A detector with the place it has read to, as kept in one file.
+pub struct State {
+    /// The detector.
+    pub detector: Detector,
+    /// What it has seen.
+    pub checkpoint: Checkpoint,
+    path: PathBuf,
+}
+
+impl State {
+    /// Reads the file, or begins anew where there is none.
+    pub fn open(path: PathBuf, config: DetectorConfig) -> Result<Self> {
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let detector = Detector::new(config).context("prepare the detector")?;
+                return Ok(Self { detector, checkpoint: Checkpoint::default(), path });
+            }
+            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        };
+        let line = bytes.iter().position(|byte| *byte == b'\n').context("the detector's state has no first line")?;
+        let checkpoint = serde_json::from_slice(&bytes[..line]).context("read the checkpoint of the detector's state")?;
+        let detector = Detector::restore(config, &bytes[line + 1..]);
+        let detector = detector.with_context(|| {
+            format!("read {}; remove the file to let the detector learn again from what the bus still holds", path.display())
+        })?;
+        Ok(Self { detector, checkpoint, path })
+    }
+
+    /// Writes the file, at once or not at all: a line with the checkpoint, then the snapshot.
+    fn save(&self) -> Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let new = self.path.with_extension("new");
+        let mut file = fs::File::create(&new)?;
+        serde_json::to_writer(&mut file, &self.checkpoint)?;
+        file.write_all(b"\n")?;
+        file.write_all(&self.detector.snapshot())?;
+        file.sync_all()?;
+        fs::rename(&new, &self.path)?;
+        fs::File::open(folder)?.sync_all()?;
+        Ok(())
+    }
+}
+
+/// Reads until `stop`, then writes the state down.
+pub async fn run(
+    mut source: Box<dyn Source>,
+    sink: Arc<dyn Sink>,
+    mut state: State,
+    report: impl Fn(&Detector) + Send,
+    stop: CancellationToken,
+) -> Result<()> {
+    let (mut saved, mut changed) = (Instant::now(), false);
+    while let Some(batch) = next_batch(source.as_mut(), &stop).await? {
+        let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch));
+        changed |= !batch.messages.is_empty() || !alerts.is_empty();
+        send(sink.as_ref(), alerts, &stop).await?;
+        state.checkpoint.try_advance(&batch).context("advance the detector's checkpoint")?;
+        report(&state.detector);
+        if changed && saved.elapsed() >= CHECKPOINT_INTERVAL {
+            tokio::task::block_in_place(|| state.save()).context("write the detector's state")?;
+            (saved, changed) = (Instant::now(), false);
+        }
+    }
+    state.save().context("write the detector's state")?;
+    info!("detector state written");
+    Ok(())
+}
+
+fn observe(detector: &mut Detector, batch: &Batch) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    for message in &batch.messages {
+        match SanitizedEvent::decode(&message.record.value) {
+            Ok(event) => alerts.extend(detector.observe(&event)),
+            // The store writes the dead letter.
+            Err(error) => warn!(%error, partition = message.partition, offset = message.offset, "event not looked at"),
+        }
+    }
+    if batch.messages.is_empty() {
+        alerts.extend(detector.tick(clock::now()));
+    }
+    alerts
+}
+
+async fn send(sink: &dyn Sink, alerts: Vec<Alert>, stop: &CancellationToken) -> Result<()> {
+    if alerts.is_empty() {
+        return Ok(());
+    }
+    let record = |alert: Alert| {
+        let event = alert.into_event();
+        event_record(&event, event.encode())
+    };
+    let records: Vec<Record> = alerts.into_iter().map(record).collect();
+    loop {
+        match sink.send(topics::ALERTS, records.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_retryable() && !stop.is_cancelled() => {
+                error!(%error, alerts = records.len(), "alerts not sent, trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error).context("send alerts"),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One process: its parts as tasks, one HTTP server for all of them, and an orderly stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use lapwing_bus::{Sink, Start, topics};
+use lapwing_ingest::{FrontDoor, Pipeline};
+use lapwing_store::Store;
+use prometheus_client::registry::Registry;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::detect::State;
+use super::metrics::DetectorCounts;
+use super::wiring::{self, Bus};
+use super::{detect, index};
+use crate::api::{self, ReadyCheck, Served};
+use crate::auth::{KeyFile, Keys};
+use crate::clock;
+use crate::settings::{BusKind, Settings};
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Up,
+    /// The front door, and raw to clean.
+    Ingest,
+    /// The index and the search API.
+    Store,
+    /// Alerts.
+    Detector,
+}
+
+impl Role {
+    fn is(self, part: Self) -> bool {
+        self == part || self == Self::Up
+    }
+}
+
+/// The group that shares the raw topic.
+const INGEST_GROUP: &str = "lapwing-ingest";
+
+/// Runs until SIGTERM or SIGINT, or until a part fails.
+pub async fn run(role: Role, settings: Settings) -> Result<()> {
+    if role != Role::Up && settings.bus.kind == BusKind::Embedded {
+        bail!(
+            "a single service needs Kafka, since the embedded bus is for one process: set bus.kind = \"kafka\" \
+             (LAPWING__BUS__KIND=kafka), or run everything with `lapwing up`"
+        );
+    }
+    let keys = Arc::new(Keys::load(KeyFile::new(settings.api_keys_file()))?);
+    let listener = api::bind(settings.server.listen, &keys).await?;
+    let stop = CancellationToken::new();
+    let mut process = Process { registry: Registry::default(), tasks: JoinSet::new(), served: Vec::new(), checks: Vec::new() };
+    let address = listener.local_addr()?;
+
+    let bus = Bus::open(&settings).await?;
+    process.start(role, &settings, &bus, &stop)?;
+    let served = Served { routes: process.served, checks: process.checks, registry: process.registry, keys };
+    let mut tasks = process.tasks;
+    let server_stop = stop.clone();
+    tasks.spawn(async move { ("server", api::serve(listener, served, server_stop).await) });
+    info!(%address, ?role, data = %settings.data.dir.display(), "ready");
+    if role == Role::Up {
+        greet(address);
+    }
+    supervise(tasks, stop, Duration::from_secs(settings.server.shutdown_timeout_s)).await
+}
+
+type Part = (&'static str, Result<()>);
+
+struct Process {
+    registry: Registry,
+    tasks: JoinSet<Part>,
+    served: Vec<axum::Router>,
+    checks: Vec<(&'static str, ReadyCheck)>,
+}
+
+impl Process {
+    fn start(&mut self, role: Role, settings: &Settings, bus: &Bus, stop: &CancellationToken) -> Result<()> {
+        let sink = bus.sink()?;
+        let bus_check = Arc::clone(&sink);
+        self.checks.push((
+            "bus",
+            Arc::new(move || {
+                let sink = Arc::clone(&bus_check);
+                Box::pin(async move { sink.ready().await.map_err(|error| error.to_string()) })
+            }),
+        ));
+        if role.is(Role::Ingest) {
+            self.ingest(settings, bus, &sink, stop)?;
+        }
+        if role.is(Role::Store) {
+            self.store(settings, bus, &sink, stop)?;
+        }
+        if role.is(Role::Detector) {
+            self.detector(settings, bus, &sink, stop)?;
+        }
+        Ok(())
+    }
+
+    fn ingest(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
+        let sanitizer = wiring::sanitizer(settings)?;
+        let source = bus.source(&[topics::RAW], Start::Group(INGEST_GROUP.to_owned()))?;
+        let config = &settings.ingest;
+        let pipeline = Pipeline::new(source, Arc::clone(sink), sanitizer, config.clone(), &mut self.registry);
+        let door = FrontDoor::new(Arc::clone(sink), config.clone(), clock::now, &mut self.registry);
+        self.served.push(lapwing_ingest::api::router(door));
+        let stop = stop.clone();
+        self.tasks.spawn(async move { ("ingest", pipeline.run(stop.cancelled_owned()).await.map_err(Into::into)) });
+        Ok(())
+    }
+
+    fn store(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
+        let dir = settings.data.dir.join("index");
+        let store = Store::open(&dir, settings.store.clone(), &mut self.registry);
+        let store = store.with_context(|| format!("open the index in {}", dir.display()))?;
+        let checkpoint = index::start(&store)?;
+        let source = bus.source(&[topics::CLEAN, topics::ALERTS], Start::Checkpoint(checkpoint.clone()))?;
+        let sanitizer = wiring::sanitizer(settings)?;
+        let alias = Arc::new(move |tenant: &_, field: &str, value: &str| sanitizer.pseudonym(tenant, field, value));
+        self.served.push(lapwing_store::api::router(Arc::clone(&store), Some(alias), clock::now));
+        let checked = Arc::clone(&store);
+        self.checks.push((
+            "store",
+            Arc::new(move || {
+                let state = checked.ready().map_err(|error| error.to_string());
+                Box::pin(async move { state })
+            }),
+        ));
+        let (sink, stop) = (Arc::clone(sink), stop.clone());
+        self.tasks.spawn(async move { ("store", index::run(source, sink, store, checkpoint, stop).await) });
+        Ok(())
+    }
+
+    fn detector(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
+        let state = State::open(settings.data.dir.join("detector/state"), settings.detector.clone())?;
+        let source = bus.source(&[topics::CLEAN], Start::Checkpoint(state.checkpoint.clone()))?;
+        let metrics = DetectorCounts::register(&mut self.registry);
+        let (sink, stop) = (Arc::clone(sink), stop.clone());
+        let report = move |detector: &_| metrics.update(detector);
+        self.tasks.spawn(async move { ("detector", detect::run(source, sink, state, report, stop).await) });
+        Ok(())
+    }
+}
+
+/// Waits for a signal or the end of a part, then stops the others and waits for them, at most `timeout`.
+async fn supervise(mut tasks: JoinSet<Part>, stop: CancellationToken, timeout: Duration) -> Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let first = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        ended = tasks.join_next() => ended,
+    };
+    stop.cancel();
+    info!("stopping: finishing what was begun");
+    let mut result = first.map_or(Ok(()), |ended| match ended {
+        Ok((part, Ok(()))) => bail!("{part} ended by itself"),
+        Ok((part, Err(error))) => Err(error.context(format!("{part} failed"))),
+        Err(error) => Err(error).context("a part panicked"),
+    });
+    let rest = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok((part, Err(error))) = ended {
+                error!(part, error = format!("{error:#}"), "part failed while stopping");
+                result = std::mem::replace(&mut result, Ok(())).and(Err(error.context(format!("{part} failed"))));
+            }
+        }
+    };
+    if tokio::time::timeout(timeout, rest).await.is_err() {
+        warn!(seconds = timeout.as_secs(), "stopped without waiting any longer; what was not finished is read again at the next start");
+    }
+    result
+}
+
+/// Where to look, for a person who just started it.
+fn greet(address: std::net::SocketAddr) {
+    info!("send events:  curl http://{address}/v1/events -d '{{\"prompt\":\"hello\",\"response\":\"hi\"}}'");
+    info!("search them:  lapwing search hello   or   http://{address}/v1/search?q=hello");
+    info!("see it work:  lapwing demo");
+}

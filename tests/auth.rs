@@ -1,0 +1,53 @@
+//! Keys: made on the command line, needed by every request, each for its own tenant.
+
+use serde_json::json;
+
+use crate::support::{Server, lapwing};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_opens_its_own_tenant_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = [("LAPWING__DATA__DIR", data.to_str().unwrap())];
+    let create = |tenant: &str, scopes: &str| {
+        let output = lapwing(&["keys", "create", "--tenant", tenant, "--scopes", scopes], &data);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let (acme, zeta, writer) = (create("acme", "ingest,search"), create("zeta", "search"), create("acme", "ingest"));
+    let mut server = Server::up(dir.path());
+
+    assert_eq!(server.get("/v1/search", &[("q", "*")]).await.0, 401);
+    server.api_key = Some(format!("{acme}x"));
+    assert_eq!(server.get("/v1/search", &[("q", "*")]).await.0, 401);
+
+    server.api_key = Some(acme);
+    server.send(&json!({"prompt": "ours alone", "tenant": {"id": "zeta"}})).await;
+    assert_eq!(server.find("ours", 1).await[0]["tenant"]["id"], "acme");
+
+    server.api_key = Some(zeta);
+    assert_eq!(server.search("ours OR tenant.id:acme").await.len(), 0);
+    assert_eq!(server.post("/v1/events", "application/json", "{}").await.0, 403);
+    server.api_key = Some(writer.clone());
+    assert_eq!(server.get("/v1/search", &[("q", "*")]).await.0, 403);
+
+    let log = server.log.lock().unwrap().clone();
+    assert!(!log.contains(&writer), "a key stands in the log");
+}
+
+#[test]
+fn another_address_without_keys_is_refused_with_advice() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let output = lapwing(&["up"], &[("LAPWING__DATA__DIR", data), ("LAPWING__SERVER__LISTEN", "0.0.0.0:0")]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("lapwing keys create"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_keys_only_this_machine_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::up(dir.path());
+    let request = reqwest::Client::new().get(format!("{}/v1/search?q=x", server.url)).header("host", "evil.example");
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 403);
+}

@@ -1,0 +1,13 @@
+//! End-to-end tests: the real binary, over real sockets, on the embedded bus.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod auth;
+mod bad_input;
+mod canary;
+mod commands;
+mod demo;
+mod pipeline;
+mod restart;
+mod shutdown;
+mod support;
+mod tidy;

@@ -46,7 +46,7 @@ pub struct Stats {
     /// Attempts to send that failed and were or will be repeated.
     pub retries: u64,
     /// Lost events, in the order of [`DropReason::ALL`].
-    pub dropped: [u64; DropReason::ALL.len()],
+    dropped: [u64; DropReason::ALL.len()],
     /// What the destination last had to say against a batch, without content.
     pub last_fault: Option<String>,
 }
@@ -58,7 +58,7 @@ impl Stats {
     }
 
     /// How many events were lost.
-    pub fn dropped_total(&self) -> u64 {
+    pub fn dropped(&self) -> u64 {
         self.dropped.iter().sum()
     }
 }

@@ -227,7 +227,7 @@ impl Worker {
             return;
         }
         let stats = self.counters.snapshot(0);
-        let lost = stats.dropped_total() - self.told;
+        let lost = stats.dropped() - self.told;
         self.told += lost;
         let result = match lost {
             0 => Ok(()),
@@ -243,7 +243,7 @@ impl Worker {
     }
 
     fn report_losses(&mut self) {
-        let lost = self.counters.snapshot(0).dropped_total() - self.reported;
+        let lost = self.counters.snapshot(0).dropped() - self.reported;
         let due = self.last_report.is_none_or(|last| last.elapsed() >= REPORT_INTERVAL);
         if lost > 0 && due {
             let stats = self.counters.snapshot(0);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use lapwing_bus::{Message, Record};
-use lapwing_event::{Rejection, Timestamp};
+use lapwing_event::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -15,23 +15,23 @@ struct DeadLetter<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
-    /// When the record was appended.
     at: Timestamp,
     /// How long the record was, with the hash that tells whether a copy of it is the same.
     bytes: usize,
     sha256: String,
 }
 
-/// The dead letter of this record. It has no key: the raw one may be a person's name for a session.
-pub(crate) fn dead_letter(message: &Message, rejection: &Rejection) -> Record {
+/// The dead letter of a record that was given up at this time, for [`DEAD_LETTERS`](lapwing_bus::topics::DEAD_LETTERS).
+/// Neither field nor reason may quote content. It has no key: the raw one may be a person's name for a session.
+pub fn dead_letter(message: &Message, field: &str, reason: &str, at: Timestamp) -> Record {
     let value = &message.record.value;
     let letter = DeadLetter {
-        reason: &rejection.reason,
-        field: &rejection.field,
+        reason,
+        field,
         topic: &message.topic,
         partition: message.partition,
         offset: message.offset,
-        at: Timestamp::from_millis(message.timestamp_ms),
+        at,
         bytes: value.len(),
         sha256: Sha256::digest(value).iter().fold(String::with_capacity(64), |mut hex, byte| {
             write!(hex, "{byte:02x}").expect("writing to a string cannot fail");

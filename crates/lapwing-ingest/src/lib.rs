@@ -27,5 +27,7 @@ mod receipt;
 mod record;
 
 pub use config::IngestConfig;
+pub use dead_letter::dead_letter;
 pub use front_door::{Clock, FrontDoor};
 pub use pipeline::{IngestError, Pipeline};
+pub use record::event_record;

@@ -54,7 +54,7 @@ struct Yield {
 
 impl Pipeline {
     /// A pipeline from `source`, which is subscribed to the raw topic, to `sink`.
-    pub fn with(
+    pub(crate) fn with(
         source: Box<dyn Source>,
         sink: Arc<dyn Sink>,
         sanitize: Arc<Sanitize>,
@@ -185,7 +185,8 @@ impl Yield {
 
     fn bury(&mut self, message: &Message, class: &'static str, rejection: &Rejection, metrics: &PipelineMetrics) {
         metrics.dead_letter(class);
-        self.dead.push(dead_letter(message, rejection));
+        let at = Timestamp::from_millis(message.timestamp_ms);
+        self.dead.push(dead_letter(message, &rejection.field, &rejection.reason, at));
     }
 }
 

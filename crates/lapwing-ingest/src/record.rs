@@ -5,9 +5,9 @@ use lapwing_bus::Record;
 use lapwing_event::Event;
 
 /// The record of an event, with the headers of CloudEvents 1.0 in Kafka's binary mode (`content-type` and `ce_*`).
-/// A sanitized event's `encoded` is its own; the key is that of the event as given, so that of a sanitized event
-/// holds pseudonyms only.
-pub(crate) fn event_record(event: &Event, encoded: Vec<u8>) -> Record {
+/// `encoded` is the event's JSON. The key is the event's partition key, which for a sanitized event holds
+/// pseudonyms only.
+pub fn event_record(event: &Event, encoded: Vec<u8>) -> Record {
     let header = |name: &str, value: Bytes| (name.to_owned(), value);
     Record {
         key: Some(event.partition_key().into()),

@@ -154,12 +154,7 @@ pub(crate) fn entropy(bytes: &[u8]) -> f32 {
         counts[usize::from(b)] += 1;
     }
     let total = bytes.len() as f32;
-    counts
-        .iter()
-        .filter(|&&n| n > 0)
-        .map(|&n| n as f32 / total)
-        .map(|p| -p * p.log2())
-        .sum()
+    counts.iter().filter(|&&n| n > 0).map(|&n| n as f32 / total).map(|p| -p * p.log2()).sum()
 }
 
 #[cfg(test)]

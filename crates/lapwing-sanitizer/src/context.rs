@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// A set of word classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Class(u32);
 
 impl Class {
@@ -25,7 +25,7 @@ impl Class {
     /// Order, tracking, invoice: numbers that are not personal.
     pub(crate) const REFERENCE: Class = Class(1 << 10);
     /// What a name follows: "my name is", "Dear", "Mrs".
-    pub(crate) const INTRODUCTION: Class = Class(1 << 11);
+    pub(crate) const NAMING: Class = Class(1 << 11);
     pub(crate) const STREET: Class = Class(1 << 12);
     pub(crate) const USERNAME: Class = Class(1 << 13);
     pub(crate) const PASSWORD: Class = Class(1 << 14);
@@ -134,20 +134,13 @@ const WORDS: &[(Class, &str)] = &[
          confirmation|booking|reservation|quote|quantity|qty|total|amount|price|bestellung|bestellnummer|rechnung|rechnungsnummer|commande|facture|pedido|factura|ordine|fattura|zamówienie|faktura|tilaus|sipariş|fatura|doi|pmid|arxiv|issue|bug|port|pid|bytes|latency|duration|size|width|height|imei|meid|iccid|job|run id|order_id|error code|status code",
     ),
     (
-        Class::INTRODUCTION,
-        "my name is|name is|i am|i'm|im|this is|named|called|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
-         regards|best regards|kind regards|warm regards|sincerely|yours|best|love|greetings|signed|signed by|from|to|cc|attn|attention|patient|customer|client|employee|user|passenger|guest|\
-         applicant|candidate|beneficiary|recipient|sender|requester|assignee|owner|contact|manager|colleague|boss|friend|neighbor|neighbour|brother|sister|mother|father|mom|dad|wife|husband|\
-         son|daughter|uncle|aunt|cousin|partner|spouse|fiancé|fiancee|girlfriend|boyfriend|roommate|doctor|nurse|teacher|lawyer|agent|ceo|cto|cfo|president|director|author|written by|directed by|\
-         produced by|by|with|met|meet|ask|asked|tell|told|email|emailed|message|messaged|contacted|spoke to|spoke with|talk to|talked to|sync with|behalf of|assigned to|reported by|approved by|\
-         interview with|meeting with|invite|invited|cardholder|account holder|name|and|name on card|in the name of|under the name|\
-         herr|herrn|frau|ich heiße|ich bin|mein name ist|liebe|lieber|sehr geehrte|sehr geehrter|hallo|viele grüße|mit freundlichen grüßen|gruß|grüße|\
-         monsieur|madame|mademoiselle|mme|m|je m'appelle|je suis|bonjour|cher|chère|cordialement|merci|\
-         señor|señora|sr|sra|don|doña|me llamo|mi nombre es|soy|hola|estimado|estimada|querido|querida|gracias|saludos|atentamente|\
-         signor|signora|signore|sig|dott|dottor|mi chiamo|sono|ciao|gentile|caro|cara|grazie|cordiali saluti|\
-         senhor|senhora|meu nome é|chamo-me|olá|prezado|prezada|caro|obrigado|obrigada|\
-         meneer|mevrouw|mijn naam is|ik ben|beste|geachte|groeten|pan|pani|nazywam się|jestem|cześć|pozdrawiam|\
-         jag heter|hej|hälsningar|nimeni on|olen|hei|terveisin|benim adım|adım|merhaba|sayın|bay|bayan",
+        Class::NAMING,
+        "my name is|my name's|name is|i am|i'm|this is|named|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
+         regards|best regards|kind regards|warm regards|sincerely|yours truly|signed by|on behalf of|behalf of|patient|spoke with|spoke to|speak with|sync with|meet with|met with|talk to|\
+         meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|\
+         herr|herrn|frau|ich heiße|mein name ist|liebe|lieber|hallo|monsieur|madame|mademoiselle|mme|je m'appelle|bonjour|cher|chère|señor|señora|sr|sra|don|doña|\
+         me llamo|mi nombre es|hola|estimado|estimada|querido|querida|gracias|signor|signora|sig|dott|mi chiamo|ciao|gentile|caro|cara|grazie|senhor|senhora|\
+         meu nome é|chamo-me|olá|prezado|prezada|obrigado|obrigada|meneer|mevrouw|mijn naam is|beste|geachte|nazywam się|cześć|jag heter|hej|nimeni on|benim adım|adım|merhaba|sayın",
     ),
     (
         Class::STREET,
@@ -226,12 +219,8 @@ impl Mentions {
         let (automaton, classes) = &*AUTOMATON;
         let hits = automaton.find_iter(text).filter(|hit| is_word(bytes, hit.start(), hit.end()));
         Mentions(
-            hits.map(|hit| Mention {
-                start: hit.start(),
-                end: hit.end(),
-                class: classes[hit.pattern().as_usize()],
-            })
-            .collect(),
+            hits.map(|hit| Mention { start: hit.start(), end: hit.end(), class: classes[hit.pattern().as_usize()] })
+                .collect(),
         )
     }
 

@@ -57,10 +57,7 @@ struct Unit {
 fn decode(source: &str) -> Option<Layer> {
     let first = next_unit(source, 0)?;
     let bytes = source.as_bytes();
-    let mut layer = Layer {
-        text: String::with_capacity(source.len()),
-        map: Vec::with_capacity(source.len() + 1),
-    };
+    let mut layer = Layer { text: String::with_capacity(source.len()), map: Vec::with_capacity(source.len() + 1) };
     let mut pending = Some(first);
     let mut at = 0;
     while let Some((start, unit)) = pending {
@@ -212,7 +209,12 @@ fn entity(text: &str) -> Option<Unit> {
 fn fold(text: &str) -> Option<Unit> {
     let c = text.chars().next()?;
     let value = match c {
-        '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' | '\u{180e}' | '\u{202a}'..='\u{202e}' => None,
+        '\u{200b}'..='\u{200f}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{feff}'
+        | '\u{ad}'
+        | '\u{180e}'
+        | '\u{202a}'..='\u{202e}' => None,
         _ => Some(folded(c)),
     };
     (value != Some(c)).then_some(Unit { len: c.len_utf8(), value })

@@ -1,0 +1,262 @@
+//! Names of fields: what the key in front of a value says of it. `customerPhone`, `billing-address.zip`, `SSN`.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::context::Class;
+
+/// What a key says of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Field {
+    Email,
+    Phone,
+    Card,
+    CardCode,
+    Iban,
+    Bank,
+    Ssn,
+    Identity,
+    Vehicle,
+    Ip,
+    Wallet,
+    Secret,
+    Password,
+    Cookie,
+    Username,
+    UserId,
+    FirstName,
+    LastName,
+    FullName,
+    /// `name`: a person only if the value looks like one.
+    Name,
+    /// `to`, `owner`, `assignee`: a person only if the value looks like one.
+    Role,
+    Street,
+    City,
+    Region,
+    PostCode,
+    Address,
+    Birth,
+    Version,
+    /// Order numbers, times, sizes, hashes: never personal by themselves.
+    Reference,
+}
+
+impl Field {
+    /// The word class that the key stands for.
+    pub(crate) fn class(self) -> Class {
+        match self {
+            Field::Phone => Class::PHONE,
+            Field::Card | Field::CardCode => Class::CARD,
+            Field::Ssn => Class::SSN.or(Class::IDENTITY),
+            Field::Bank | Field::Iban => Class::BANK.or(Class::ROUTING),
+            Field::Identity => Class::IDENTITY,
+            Field::Vehicle => Class::VEHICLE,
+            Field::Wallet => Class::WALLET,
+            Field::Email => Class::EMAIL,
+            Field::Username | Field::UserId => Class::USERNAME,
+            Field::Street | Field::City | Field::Region | Field::PostCode | Field::Address => Class::ADDRESS,
+            Field::Version => Class::VERSION,
+            Field::Reference => Class::REFERENCE,
+            _ => Class::default(),
+        }
+    }
+}
+
+/// Keys of each field, parted by spaces; without case, underscores, dashes and dots.
+const KEYS: &[(Field, &str)] = &[
+    (Field::Email, "email mail emailaddress useremail contactemail correo courriel replyto"),
+    (
+        Field::Phone,
+        "phone phonenumber phoneno telephone tel mobile mobilenumber mobilephone cell cellphone fax faxnumber msisdn whatsapp homephone workphone \
+         contactnumber contactphone telefon telefonnummer handy rufnummer telefono movil celular telefone telefoon phone1 phone2 tel1 tel2 emergencycontact",
+    ),
+    (
+        Field::Card,
+        "card cardnumber cardno creditcard creditcardnumber ccnumber ccnum cc debitcard pan kreditkarte cardnum ccn paymentcard",
+    ),
+    (Field::CardCode, "cvv cvc cvv2 cvc2 cardcode securitycode cardverificationvalue csc"),
+    (Field::Iban, "iban ibannumber"),
+    (
+        Field::Bank,
+        "account accountnumber accountno acct acctnumber acctno bankaccount bankaccountnumber accountnum routing routingnumber aba abarouting sortcode \
+         bsb ifsc clabe konto kontonummer blz bankleitzahl cuenta compte rib conto conta depositaccount checkingaccount savingsaccount swift bic bankacct",
+    ),
+    (Field::Ssn, "ssn socialsecurity socialsecuritynumber socialsecurityno ssnumber itin tin taxpayerid"),
+    (
+        Field::Identity,
+        "nationalid nationalidnumber nationalidentitynumber idnumber idno passport passportnumber passportno driverlicense driverslicense driverlicensenumber driverslicensenumber licensenumber \
+         licencenumber drivinglicence drivinglicense dl dlnumber identitycard idcard personalnumber personnummer governmentid govid taxid taxnumber taxno vat vatid vatnumber nif nie dni cif cpf cnpj rg curp \
+         rfc cuit cuil rut pesel nip regon bsn hetu henkilotunnus nino nhs nhsnumber nationalinsurance nationalinsurancenumber codicefiscale fiscalcode taxcode aadhaar aadhar pancard pannumber gstin nric fin \
+         sin tfn abn acn medicare medicarenumber mbi npi ein rrn tckn tckimlik kimlikno steuerid steuernummer ustid svnummer ausweisnummer ausweis personalausweis reisepass pass socialinsurancenumber insurancenumber \
+         healthinsurance healthinsurancenumber kvnr patientid mrn medicalrecordnumber voterid memberid nir insee siren siret identitynumber said zaid personalid citizenid residentid tnin thaiid",
+    ),
+    (
+        Field::Vehicle,
+        "plate licenseplate licenceplate platenumber registrationplate vehicleregistration kennzeichen matricula targa vin",
+    ),
+    (Field::Ip, "ip ipaddress ipaddr clientip remoteaddr remoteip sourceip srcip dstip xforwardedfor xrealip"),
+    (Field::Wallet, "wallet walletaddress btcaddress ethaddress cryptoaddress bitcoinaddress"),
+    (
+        Field::Secret,
+        "secret secretkey clientsecret apikey apitoken accesstoken accesskey accesskeyid secretaccesskey awssecretaccesskey refreshtoken idtoken authtoken token bearertoken sessiontoken privatekey signingkey \
+         signingsecret encryptionkey masterkey servicekey webhooksecret appsecret appkey consumersecret consumerkey authkey authorization xapikey xauthtoken deploykey sharedkey accountkey storagekey sastoken \
+         credentials credential jwt jwtsecret bottoken usertoken licensekey connectionstring hmackey pat personalaccesstoken xcsrftoken csrftoken apisecret secretstring secretvalue cryptokey dbtoken oauthtoken \
+         bearer sessionkey securitytoken subscriptionkey primarykeysecret secretaccess keysecret secrettoken passkey xvaulttoken authsecret clienttoken",
+    ),
+    (
+        Field::Password,
+        "password passwd pwd passphrase passcode pass userpassword dbpassword databasepassword dbpass adminpassword rootpassword mysqlpassword pgpassword postgrespassword redispassword smtppassword \
+         mysqlrootpassword ftppassword ldappassword passwort kennwort motdepasse contrasena senha wachtwoord haslo pin pincode wifipassword newpassword oldpassword currentpassword confirmpassword keystorepassword \
+         sshpass loginpassword secretpassword mailpassword emailpassword",
+    ),
+    (
+        Field::Cookie,
+        "cookie setcookie sessionid sessid phpsessid jsessionid connectsid sessioncookie sid aspnetsessionid xsrftoken authcookie",
+    ),
+    (
+        Field::Username,
+        "username user login loginname userlogin handle screenname nickname nick account_name accountname uname samaccountname twitter github githubuser benutzername usuario utilisateur utente sshuser dbuser ruser osuser createdby updatedby remoteuser",
+    ),
+    (Field::UserId, "userid uid customerid accountid userkey memberlogin principal subject sub actorid ownerid"),
+    (
+        Field::FirstName,
+        "firstname fname givenname forename middlename vorname prenom nombre nome fornamn etunimi imie voornaam first primernombre mothersname fathersname maidenname",
+    ),
+    (
+        Field::LastName,
+        "lastname lname surname familyname nachname nom apellido apellidos cognome sobrenome efternamn sukunimi nazwisko achternaam soyad last",
+    ),
+    (
+        Field::FullName,
+        "fullname displayname personname customername username_full patientname employeename contactname clientname guestname passengername cardholder cardholdername accountholder accountholdername \
+         holdername recipientname sendername nameoncard realname legalname authorname ownername beneficiaryname billingname shippingname ownerfullname studentname applicantname buyername sellername membername managername doctorname",
+    ),
+    (Field::Name, "name nome_completo names"),
+    (
+        Field::Role,
+        "requester assignee owner reporter author recipient sender customer client patient contact passenger guest attendee attendees employee manager buyer seller beneficiary payee payer applicant student \
+         driver participant participants signer approver reviewer to from cc bcc person people member members speaker host organizer holder agent doctor invitee invitees shipto billto consignee",
+    ),
+    (
+        Field::Street,
+        "street streetaddress address1 address2 address3 addressline addressline1 addressline2 addressline3 line1 line2 line3 streetname strasse straße calle rue via street1 street2 housenumber buildingnumber apartment suite unitnumber addr1 addr2 \
+         streetline1 streetline2 thoroughfare",
+    ),
+    (Field::City, "city town cityname municipality locality ort stadt ciudad ville citta cidade miasto kaupunki"),
+    (Field::Region, "county district neighborhood suburb"),
+    (
+        Field::PostCode,
+        "zip zipcode postcode postalcode plz postleitzahl codepostal codigopostal cap cep postnummer postinumero",
+    ),
+    (
+        Field::Address,
+        "address addr homeaddress billingaddress shippingaddress mailingaddress deliveryaddress postaladdress workaddress residence anschrift adresse direccion indirizzo endereco location fulladdress residentialaddress permanentaddress currentaddress",
+    ),
+    (Field::Birth, "dob birthdate dateofbirth birthday birth geburtsdatum datedenaissance fechadenacimiento born"),
+    (
+        Field::Version,
+        "version ver os osversion appversion release build firmware sdk useragent agentversion kernel pkgversion semver",
+    ),
+    (
+        Field::Reference,
+        "id orderid order ordernumber orderno invoice invoiceid invoicenumber ref reference referenceid referencenumber tracking trackingnumber trackingid sku isbn issn ean upc gtin asin qty quantity ts timestamp time created createdat updated updatedat \
+         checksum hash sha sha1 sha256 sha512 md5 digest etag uuid guid traceid spanid parentid requestid correlationid transactionid txnid txid commit revision seq sequence offset size bytes length count total amount price cost latency duration \
+         durationms latencyms elapsed width height port pid tid line column index code status statuscode errorcode serial serialnumber serialno partnumber partno productid itemid batchid jobid runid taskid buildid messageid eventid ticketid ticketnumber ticket caseid \
+         casenumber flightnumber flight reservationid bookingid confirmation confirmationnumber parentspanid prompttokens completiontokens totaltokens maxtokens systemfingerprint fingerprint expires exp iat nbf epoch toolcallid callid srcrev epochms unixtime \
+         score rating rank year age limit page pagesize number num value key nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
+    ),
+];
+
+static FIELDS: LazyLock<HashMap<&'static str, Field>> = LazyLock::new(|| {
+    let pairs = KEYS.iter().flat_map(|(field, keys)| keys.split_whitespace().map(|key| (key, *field)));
+    pairs.collect()
+});
+
+/// Longest key that is looked up, in bytes.
+const MAX_KEY: usize = 64;
+
+/// What `key` says of its value: the whole key, else its last words (`customer_phone`, `shippingCity`).
+pub(crate) fn of(key: &str) -> Option<Field> {
+    let key = if key.len() > MAX_KEY { key.get(key.len() - MAX_KEY..)? } else { key };
+    let mut flat = String::with_capacity(key.len());
+    // Where each word of the key begins in `flat`.
+    let mut words = [0usize; 12];
+    let mut count = 0;
+    let mut previous = ' ';
+    for c in key.chars() {
+        let opens = !previous.is_alphanumeric() || (previous.is_lowercase() && c.is_uppercase());
+        if c.is_alphanumeric() {
+            if opens && count < words.len() {
+                words[count] = flat.len();
+                count += 1;
+            }
+            flat.extend(c.to_lowercase());
+        }
+        previous = c;
+    }
+    let known = words[..count].iter().find_map(|&start| FIELDS.get(&flat[start..]).map(|field| (start, *field)));
+    match known {
+        // `file_name`, `agent name`, `host`: the last word alone says too little of a name.
+        Some((start, Field::Name)) if start > 0 => person_words(&flat[..start]).then_some(Field::FullName),
+        Some((start, Field::Role)) if start > 0 => None,
+        Some((start, Field::FirstName | Field::LastName)) if start > 0 && flat.len() - start < 6 => None,
+        Some((_, field)) => Some(field),
+        None => None,
+    }
+}
+
+fn person_words(prefix: &str) -> bool {
+    const PERSONS: [&str; 28] = [
+        "customer",
+        "client",
+        "patient",
+        "employee",
+        "user",
+        "contact",
+        "guest",
+        "passenger",
+        "holder",
+        "recipient",
+        "sender",
+        "author",
+        "owner",
+        "manager",
+        "student",
+        "doctor",
+        "driver",
+        "member",
+        "buyer",
+        "seller",
+        "person",
+        "spouse",
+        "parent",
+        "child",
+        "applicant",
+        "tenant",
+        "beneficiary",
+        "nominee",
+    ];
+    PERSONS.iter().any(|person| prefix.ends_with(person))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_known_whatever_their_style() {
+        let check = |key, expect| assert_eq!(of(key), expect, "{key}");
+        check("first_name", Some(Field::FirstName));
+        check("firstName", Some(Field::FirstName));
+        check("First Name", Some(Field::FirstName));
+        check("customer.phone", Some(Field::Phone));
+        check("AWS_SECRET_ACCESS_KEY", Some(Field::Secret));
+        check("shippingAddress", Some(Field::Address));
+        check("file_name", None);
+        check("customer_name", Some(Field::FullName));
+        check("name", Some(Field::Name));
+        check("orderId", Some(Field::Reference));
+        check("whatever", None);
+    }
+}

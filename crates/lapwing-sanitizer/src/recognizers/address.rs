@@ -1,0 +1,345 @@
+//! Postal addresses: fields, streets by their words, post boxes, and the postcodes that have a form of their own.
+
+use std::ops::Range;
+
+use crate::context::{Class, Mention};
+use crate::entity::EntityType::Location;
+use crate::field::Field;
+use crate::formats::{ALONE, Format, NAMED, SHAPED};
+use crate::recognizers::person;
+use crate::scan::{FieldValue, Scan, trimmed};
+
+pub(crate) static FORMATS: &[Format] = &[
+    Format {
+        name: "uk-postcode",
+        entity: Location,
+        pattern: r"(?i)(?:GIR ?0AA|[A-PR-UWYZ](?:[0-9]{1,2}|[A-HK-Y][0-9]{1,2}|[0-9][A-HJKPSTUW]|[A-HK-Y][0-9][ABEHMNPRV-Y]) ?[0-9][ABD-HJLNP-UW-Z]{2})",
+        judge: |c| {
+            let upper = !c.value().bytes().any(|b| b.is_ascii_lowercase());
+            if upper && c.value().contains(' ') { Some(SHAPED) } else { c.if_named_or_alone(Class::ADDRESS) }
+        },
+    },
+    Format {
+        name: "state-and-zip",
+        entity: Location,
+        pattern: r"(?:A[AEKLPRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) [0-9]{5}(?:-[0-9]{4})?",
+        judge: |_| Some(SHAPED),
+    },
+    Format {
+        name: "canadian-postcode",
+        entity: Location,
+        pattern: r"[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z] [0-9][ABCEGHJ-NPRSTV-Z][0-9]",
+        judge: |_| Some(SHAPED),
+    },
+    Format {
+        name: "numeric-postcode",
+        entity: Location,
+        pattern: r"[0-9]{5}(?:-[0-9]{3,4})?|[0-9]{4} ?[A-Z]{2}",
+        judge: |c| {
+            let named =
+                c.field == Some(Field::PostCode) || c.mentions.before(Class::ADDRESS, c.range.start, 10).is_some();
+            if named { Some(NAMED) } else { (c.alone && c.value().len() == 5).then_some(ALONE - 15) }
+        },
+    },
+];
+
+/// The value of a field of an address.
+pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
+    const MAX_ADDRESS: usize = 200;
+    let text = &scan.text[value.range.clone()];
+    let lettered = text.chars().any(char::is_alphabetic);
+    let digits = text.bytes().any(|b| b.is_ascii_digit());
+    let code = text.contains(['{', '}', '[', '@', '=', '<']) || text.contains("://") || text.len() > MAX_ADDRESS;
+    let fits = match value.field {
+        Field::Street => value.quoted && (digits || person::is_capitalized(text)) && text.len() >= 2,
+        Field::City => lettered && value.quoted && text.len() >= 2 && text.len() <= 60 && person::is_capitalized(text),
+        Field::PostCode => digits && text.len() <= 12,
+        Field::Address => lettered && digits && text.contains(' '),
+        _ => false,
+    };
+    if fits && !code {
+        scan.push(value.range.clone(), Location, "address-field", NAMED);
+    }
+}
+
+/// Words of a street that stand behind its name. Shorter words need a house number before.
+const PLAIN: &str = " street road avenue lane drive boulevard court terrace highway parkway crescent st rd ave ln blvd dr way place square ";
+
+/// Reads an address around the street word or post box of `mention`.
+pub(crate) fn around(scan: &mut Scan<'_>, mention: Mention) {
+    let found = match mention.class.meets(Class::STREET) {
+        true => street(scan.text, mention),
+        false => post_box(scan.text, mention),
+    };
+    if let Some((range, score)) = found {
+        scan.push(trimmed(scan.text, range), Location, "street", score);
+    }
+}
+
+fn street(text: &str, mention: Mention) -> Option<(Range<usize>, u8)> {
+    let bytes = text.as_bytes();
+    if !bytes[mention.start].is_ascii_uppercase() {
+        return None;
+    }
+    // One to four capitalized words, then a house number before them.
+    let mut start = mention.start;
+    let mut words = 0;
+    while let Some(word) = word_before(text, start) {
+        let first = text[word.clone()].chars().next()?;
+        if !first.is_uppercase() || words == 4 {
+            break;
+        }
+        start = word.start;
+        words += 1;
+    }
+    let number = number_before(text, start);
+    let word = text[mention.start..mention.end].to_ascii_lowercase();
+    let end = tail(text, mention.end);
+    match (number, words) {
+        (Some(number), 1..) => Some((unit_before(text, number)..end, SHAPED + 5)),
+        (None, 1..) if PLAIN.contains(&format!(" {word} ")) && word.len() > 3 && end > mention.end + 1 => {
+            Some((start..end, ALONE))
+        }
+        _ => None,
+    }
+}
+
+fn word_before(text: &str, at: usize) -> Option<Range<usize>> {
+    let head = text[..at].strip_suffix(' ')?;
+    let length: usize = head
+        .chars()
+        .rev()
+        .take(30)
+        .take_while(|c| c.is_alphabetic() || matches!(c, '\'' | '-' | '.'))
+        .map(char::len_utf8)
+        .sum();
+    (length > 0).then(|| head.len() - length..head.len())
+}
+
+fn number_before(text: &str, at: usize) -> Option<usize> {
+    let head = text[..at].trim_end_matches([' ', ',']);
+    if at - head.len() > 2 {
+        return None;
+    }
+    let letters = usize::from(head.ends_with(|c: char| c.is_ascii_alphabetic()));
+    let digits =
+        head[..head.len() - letters].bytes().rev().take(6).take_while(|b| b.is_ascii_digit() || *b == b'-').count();
+    let start = head.len() - letters - digits;
+    let opens = start == 0 || !text.as_bytes()[start - 1].is_ascii_alphanumeric();
+    (digits > 0 && digits <= 6 && opens).then_some(start)
+}
+
+/// `Flat 77r, ` or `Studio 4, ` before the house.
+fn unit_before(text: &str, at: usize) -> usize {
+    const UNITS: [&str; 7] = ["flat", "studio", "apt", "unit", "suite", "apartment", "room"];
+    let low = (at.saturating_sub(20)..=at).find(|i| text.is_char_boundary(*i)).unwrap_or(at);
+    let head = text[low..at].to_ascii_lowercase();
+    UNITS.iter().filter_map(|unit| head.rfind(unit)).max().map_or(at, |i| low + i)
+}
+
+/// Where the rest of an address after its street ends: unit, town, state, postcode, country.
+fn tail(text: &str, from: usize) -> usize {
+    const MAX_PARTS: usize = 6;
+    let mut end = from;
+    if text[end..].starts_with('.') {
+        end += 1;
+    }
+    for _ in 0..MAX_PARTS {
+        let rest = &text[end..];
+        let gap = rest.len() - rest.trim_start_matches([' ', ',', '\n', '\r']).len();
+        let newlines = rest[..gap].matches('\n').count();
+        let comma = rest[..gap].contains(',');
+        if gap == 0 || gap > 4 || newlines > 1 {
+            break;
+        }
+        let Some(part) = part(&rest[gap..], comma || newlines > 0) else { break };
+        end += gap + part;
+    }
+    end
+}
+
+/// Length of one part of the rest: a unit, a number, a town after a comma or line break, a state and postcode.
+fn part(rest: &str, separated: bool) -> Option<usize> {
+    const UNITS: [&str; 14] =
+        ["apt", "suite", "ste", "unit", "floor", "piso", "puerta", "flat", "#", "bus", "lok", "room", "bldg", "box"];
+    let word = |text: &str| {
+        text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '\'' | '/' | '.'))).unwrap_or(text.len())
+    };
+    let first = &rest[..word(rest)];
+    let lower = first.to_lowercase();
+    if UNITS.iter().any(|unit| lower.trim_end_matches('.') == *unit) || rest.starts_with('#') {
+        let head = if rest.starts_with('#') { 1 } else { first.len() };
+        let gap = rest[head..].len() - rest[head..].trim_start_matches([' ', '.']).len();
+        let number = word(&rest[head + gap..]);
+        let value = rest[head + gap..head + gap + number].trim_end_matches('.');
+        return (!value.is_empty() && value.len() <= 6).then_some(head + gap + value.len());
+    }
+    let trimmed = first.trim_end_matches('.');
+    let digits = trimmed.bytes().filter(u8::is_ascii_digit).count();
+    if digits >= 2 && trimmed.len() <= 10
+        || (digits == 1
+            && trimmed.len() <= 4
+            && trimmed.bytes().all(|b| b.is_ascii_alphanumeric() && !b.is_ascii_lowercase()))
+    {
+        return Some(trimmed.len());
+    }
+    let state = trimmed.len() == 2 && trimmed.bytes().all(|b| b.is_ascii_uppercase());
+    if state {
+        return Some(2);
+    }
+    let capital = trimmed.chars().next().is_some_and(char::is_uppercase);
+    if !capital || !separated || trimmed.len() < 3 {
+        return None;
+    }
+    // A town of up to three capitalized words, but not the next sentence.
+    let mut length = trimmed.len();
+    for _ in 0..2 {
+        let Some(next) = rest[length..].strip_prefix(' ') else { break };
+        let next = next[..word(next)].trim_end_matches('.');
+        if !next.chars().next().is_some_and(char::is_uppercase) || next.bytes().any(|b| b.is_ascii_digit()) {
+            break;
+        }
+        length += 1 + next.len();
+    }
+    Some(length)
+}
+
+fn post_box(text: &str, mention: Mention) -> Option<(Range<usize>, u8)> {
+    let word = text[mention.start..mention.end].to_ascii_lowercase();
+    let upper = text[mention.start..mention.end].bytes().all(|b| !b.is_ascii_lowercase());
+    let rest = &text[mention.end..];
+    let digits = rest.trim_start_matches([' ', ':', '#']).bytes().take_while(u8::is_ascii_digit).count();
+    match word.as_str() {
+        "fpo" | "apo" | "dpo" if upper => {
+            let code = rest.get(..4).is_some_and(|code| [" AA ", " AE ", " AP "].contains(&code));
+            let line = text[..mention.start].rfind(['\n', ':', '"', '⟧']).map_or(0, |i| i + 1);
+            let start = text[..mention.start].rfind(" to ").map_or(line, |i| (i + 4).max(line));
+            let start = if mention.start - start > 60 { mention.start } else { start };
+            code.then(|| (start..tail(text, mention.end), SHAPED + 5))
+        }
+        "unit" | "psc" if digits > 0 => {
+            let after = rest.trim_start_matches([' ', ':', '#'])[digits..].trim_start_matches([' ', ',']);
+            let end = text.len() - after.len();
+            let boxed = after.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("box "));
+            let number = after.get(4..).map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+            (boxed && number > 0).then(|| (mention.start..tail(text, end + 4 + number), SHAPED + 5))
+        }
+        "unit" | "psc" | "fpo" | "apo" | "dpo" => None,
+        _ if digits > 0 => {
+            let gap = rest.len() - rest.trim_start_matches([' ', ':', '#']).len();
+            Some((mention.start..tail(text, mention.end + gap + digits), SHAPED))
+        }
+        _ => None,
+    }
+}
+
+/// What a street is called in other tongues, before or behind its name: `ul. Lubartowska 42`, `Gudestr. 5/3`.
+const BEFORE_NAME: [&str; 34] = [
+    "rue",
+    "avenue",
+    "boulevard",
+    "place",
+    "chemin",
+    "allée",
+    "impasse",
+    "quai",
+    "via",
+    "viale",
+    "piazza",
+    "corso",
+    "largo",
+    "calle",
+    "avenida",
+    "paseo",
+    "plaza",
+    "ronda",
+    "camino",
+    "carrer",
+    "pasaje",
+    "glorieta",
+    "rua",
+    "travessa",
+    "praça",
+    "ul",
+    "aleja",
+    "plac",
+    "os",
+    "c",
+    "av",
+    "vicolo",
+    "strada",
+    "cours",
+];
+const AFTER_NAME: [&str; 22] = [
+    "straße", "strasse", "str", "str.", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "chaussee", "straat",
+    "laan", "plein", "kade", "gracht", "gatan", "vägen", "katu", "tie", "vej",
+];
+
+/// Reads a foreign street from the capitalized word at `start`, if it is one.
+pub(crate) fn foreign_street(scan: &mut Scan<'_>, start: usize, word_end: usize) {
+    let text = scan.text;
+    let word = text[start..word_end].to_lowercase();
+    let stem = word.trim_end_matches('.');
+    let behind =
+        AFTER_NAME.iter().any(|ending| stem.ends_with(ending.trim_end_matches('.')) && stem.len() >= ending.len() + 3);
+    let before = BEFORE_NAME.contains(&stem);
+    let mut end = word_end;
+    if before {
+        let mut words = 0;
+        let mut rest = text[end..].trim_start_matches('.');
+        end = text.len() - rest.len();
+        while let Some(next) = rest.strip_prefix(' ') {
+            let length =
+                next.find(|c: char| !(c.is_alphabetic() || matches!(c, '\'' | '-' | '.'))).unwrap_or(next.len());
+            if length == 0 || words == 6 {
+                break;
+            }
+            end += 1 + length;
+            rest = &text[end..];
+            words += 1;
+        }
+        if words == 0 {
+            return;
+        }
+    } else if !behind {
+        return;
+    }
+    let rest = text[end..].trim_start_matches(['.', ',']);
+    let gap = text.len() - rest.len();
+    let Some(number) = rest.strip_prefix(' ') else { return };
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=4).contains(&digits) {
+        return;
+    }
+    let number_end =
+        gap + 1 + number.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '-'))).unwrap_or(number.len());
+    let first = number_before(text, start).unwrap_or(start);
+    scan.push(first..tail(text, number_end), Location, "street", SHAPED + 3);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognizers::testing::check;
+
+    #[test]
+    fn addresses() {
+        check(
+            Location,
+            &[
+                ("I live at 377 Pine Lane, Suite 694, Denver.", &["377 Pine Lane, Suite 694, Denver"]),
+                (
+                    "address to Flat 77r, 12 Stone Knoll, Curtisside, DN83 2RY and",
+                    &["Flat 77r, 12 Stone Knoll, Curtisside, DN83 2RY"],
+                ),
+                ("to Gudestr. 5/3, 68824 Melsungen and", &["Gudestr. 5/3, 68824 Melsungen"]),
+                ("ul. Lubartowska 42", &["ul. Lubartowska 42"]),
+                ("Unit 4502 Box 4881\nDPO AA 19766", &["Unit 4502 Box 4881\nDPO AA 19766"]),
+                (r#"{"city": "Denver", "zip": "80212"}"#, &["Denver", "80212"]),
+                ("From SW1A 1AA to EC1A 1BB", &["SW1A 1AA", "EC1A 1BB"]),
+                ("take the first place in line", &[]),
+                ("4 Main points", &[]),
+            ],
+        );
+    }
+}

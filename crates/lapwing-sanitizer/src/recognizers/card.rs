@@ -1,0 +1,109 @@
+//! Payment cards: twelve to nineteen digits of a known issuer whose Luhn sum holds.
+
+use crate::checksum::luhn;
+use crate::context::Class;
+use crate::entity::EntityType::CreditCard;
+use crate::field::Field;
+use crate::formats::{CHECKED, Candidate, Format, NAMED};
+
+pub(crate) static FORMATS: &[Format] = &[
+    Format { name: "card", entity: CreditCard, pattern: r"[0-9](?:[ .-]?[0-9]){11,18}", judge: number },
+    Format {
+        name: "card-code",
+        entity: CreditCard,
+        pattern: r"[0-9]{3,4}",
+        judge: |c| (c.field == Some(Field::CardCode) || follows_code_word(c)).then_some(NAMED),
+    },
+];
+
+fn number(c: &Candidate<'_>) -> Option<u8> {
+    let d = c.digits();
+    if !grouped_like_a_card(c.value()) || d.iter().all(|x| *x == d[0]) {
+        return None;
+    }
+    if c.field == Some(Field::Card) && d.len() >= 13 {
+        return Some(if luhn(&d) { CHECKED } else { NAMED });
+    }
+    if !luhn(&d) {
+        return None;
+    }
+    let named = c.near(Class::CARD);
+    let bare = issued(&d) && !c.is_reference() && d.len() >= 13;
+    match (named, bare || (c.alone && d.len() >= 13)) {
+        (true, _) => Some(CHECKED + 2),
+        (_, true) => Some(CHECKED),
+        _ => None,
+    }
+}
+
+/// Whether the groups are of four (or of four, six and the rest): other groupings are other numbers.
+fn grouped_like_a_card(value: &str) -> bool {
+    let mut groups = value.split([' ', '-', '.']).map(str::len).peekable();
+    let separators: Vec<char> = value.chars().filter(|c| !c.is_ascii_digit()).collect();
+    if separators.is_empty() {
+        return true;
+    }
+    if separators.iter().any(|s| *s != separators[0]) || groups.next() != Some(4) {
+        return false;
+    }
+    let rest: Vec<usize> = groups.collect();
+    let (last, middle) = rest.split_last().expect("a separator parts two groups");
+    middle.iter().all(|n| matches!(n, 4 | 6)) && (1..=5).contains(last)
+}
+
+/// Whether the leading digits are those of a card network (ISO/IEC 7812 ranges in use) and the length is one of its lengths.
+fn issued(d: &[u8]) -> bool {
+    let prefix = |n: usize| d[..n].iter().fold(0u32, |v, x| v * 10 + u32::from(*x));
+    match d[0] {
+        4 => matches!(d.len(), 13 | 16 | 19),
+        5 => matches!(prefix(2), 50..=59) && (12..=19).contains(&d.len()),
+        2 => {
+            (2221..=2720).contains(&prefix(4)) && d.len() == 16
+                || (2200..=2204).contains(&prefix(4)) && (16..=19).contains(&d.len())
+        }
+        3 => match prefix(2) {
+            34 | 37 => d.len() == 15,
+            35 => (16..=19).contains(&d.len()),
+            30 | 36 | 38 | 39 => (14..=19).contains(&d.len()),
+            _ => false,
+        },
+        6 => matches!(prefix(2), 60 | 62 | 63 | 64 | 65 | 67 | 69) && (13..=19).contains(&d.len()),
+        8 => prefix(2) == 81 && (16..=19).contains(&d.len()),
+        _ => false,
+    }
+}
+
+/// Whether `cvv`, `cvc` or the like stands right before the digits.
+fn follows_code_word(c: &Candidate<'_>) -> bool {
+    let before = c.text[..c.range.start].trim_end_matches([' ', ':', '=', '#']);
+    let before = before.strip_suffix(" is").unwrap_or(before);
+    let tail = before.len().saturating_sub(13);
+    let tail = before.get(tail..).unwrap_or_default().to_ascii_lowercase();
+    ["cvv", "cvc", "cvv2", "cvc2", "csc", "security code"].iter().any(|word| tail.ends_with(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognizers::testing::check;
+
+    #[test]
+    fn cards_by_their_sum_and_issuer() {
+        check(
+            CreditCard,
+            &[
+                ("pay with 4012888888881881.", &["4012888888881881"]),
+                ("pay with 4012-8888-8888-1881.", &["4012-8888-8888-1881"]),
+                ("pay with 4012 8888 8888 1881 now", &["4012 8888 8888 1881"]),
+                ("pay with 4012-8888-8888-1882", &[]),
+                ("amex 3782 822463 10005", &["3782 822463 10005"]),
+                ("order 4012888888881881", &[]),
+                (r#"{"ref": "4012 8888 8888 1881"}"#, &[]),
+                (r#"{"card_number": 4012888888881881}"#, &["4012888888881881"]),
+                ("at 1698898427000", &[]),
+                ("cvv 123", &["123"]),
+                ("room 123", &[]),
+            ],
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Numbers and codes that states and public bodies give, by region. Formulas are those that the issuing bodies publish.
+
+pub(crate) mod americas;
+pub(crate) mod britain;
+pub(crate) mod central;
+pub(crate) mod east_asia;
+pub(crate) mod france;
+pub(crate) mod germany;
+pub(crate) mod iberia;
+pub(crate) mod india;
+pub(crate) mod italy;
+pub(crate) mod nordic;
+pub(crate) mod oceania;
+pub(crate) mod others;
+
+use crate::context::Class;
+use crate::entity::EntityType;
+use crate::formats::{Candidate, Format};
+
+/// A format of [`EntityType::NationalId`].
+const fn id(name: &'static str, pattern: &'static str, judge: fn(&Candidate<'_>) -> Option<u8>) -> Format {
+    Format { name, entity: EntityType::NationalId, pattern, judge }
+}
+
+/// Confidence of a number whose one check digit holds, which one in ten random numbers do: it must be named or alone.
+fn weak(c: &Candidate<'_>, holds: bool) -> Option<u8> {
+    if !holds {
+        return None;
+    }
+    c.if_named(Class::IDENTITY).map(|_| crate::formats::CHECKED).or_else(|| c.alone.then_some(crate::formats::NAMED))
+}
+
+/// Whether six digits are a day of a month of a year, in the order `ymd` or `dmy`.
+fn is_date(digits: &[u8], order: &str) -> bool {
+    if digits.len() < 6 {
+        return false;
+    }
+    let pair = |i: usize| digits[i] * 10 + digits[i + 1];
+    let (month, day) = match order {
+        "ymd" => (pair(2), pair(4)),
+        _ => (pair(2), pair(0)),
+    };
+    (1..=12).contains(&month) && (1..=31).contains(&day)
+}

@@ -1,0 +1,413 @@
+//! Secrets: keys and tokens by their published formats, passwords and keys by the field or the words before them,
+//! credentials in URLs and headers, cookies, private keys. A rule runs only where its keyword stands.
+
+mod placeholder;
+mod rules;
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, PatternID};
+
+use crate::checksum::entropy;
+use crate::context::Mention;
+use crate::entity::EntityType::{Secret, Username};
+use crate::field::Field;
+use crate::formats::{CHECKED, NAMED, SHAPED};
+use crate::scan::{FieldValue, Scan};
+use placeholder::is_placeholder;
+use rules::{CARRIERS, GENERIC, PREFIXED, VENDORS};
+
+/// Longest stretch that a rule with a known prefix reads.
+const MAX_TOKEN: usize = 4096;
+
+#[derive(Clone, Copy)]
+enum Keyword {
+    /// The token itself begins here; the rule's number.
+    Prefix(usize),
+    /// A service's name: a random value assigned to something named after it is a secret.
+    Vendor,
+    /// `token`, `secret`, `api_key`: the same, for any service.
+    Generic,
+    /// `Bearer`, `curl -u`: the next word is the secret.
+    Carrier,
+    Pem,
+    Home,
+}
+
+struct Keywords {
+    automaton: AhoCorasick,
+    kinds: Vec<Keyword>,
+    rules: Regex,
+}
+
+static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
+    let mut words: Vec<&str> = Vec::new();
+    let mut kinds = Vec::new();
+    let mut add = |list: &'static str, kind: Keyword| {
+        for word in list.split('|') {
+            words.push(word);
+            kinds.push(kind);
+        }
+    };
+    for (number, rule) in PREFIXED.iter().enumerate() {
+        add(rule.keywords, Keyword::Prefix(number));
+    }
+    add(VENDORS, Keyword::Vendor);
+    add(GENERIC, Keyword::Generic);
+    add(CARRIERS, Keyword::Carrier);
+    add("-----begin", Keyword::Pem);
+    add("/home/|/users/|\\users\\", Keyword::Home);
+    let automaton = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(&words)
+        .expect("the keyword list fits in an automaton");
+    let patterns: Vec<&str> = PREFIXED.iter().map(|rule| rule.pattern).collect();
+    let rules = Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .build_many(&patterns)
+        .expect("the rules hold valid patterns");
+    Keywords { automaton, kinds, rules }
+});
+
+/// Follows every keyword of the text.
+pub(crate) fn keywords(scan: &mut Scan<'_>) {
+    let Keywords { automaton, kinds, rules } = &*KEYWORDS;
+    let text = scan.text;
+    for hit in automaton.find_overlapping_iter(text) {
+        match kinds[hit.pattern().as_usize()] {
+            Keyword::Prefix(number) => prefixed(scan, rules, number, hit.start()),
+            Keyword::Vendor => named(scan, hit.start(), hit.end(), true),
+            Keyword::Generic => named(scan, hit.start(), hit.end(), false),
+            Keyword::Carrier => carried(scan, hit.end()),
+            Keyword::Pem => pem(scan, hit.start()),
+            Keyword::Home => super::username::home(scan, hit.end()),
+        }
+    }
+}
+
+/// A token whose beginning stands at `start`.
+fn prefixed(scan: &mut Scan<'_>, rules: &Regex, number: usize, start: usize) {
+    let bytes = scan.text.as_bytes();
+    let rule = &PREFIXED[number];
+    if start > 0 && bytes[start - 1].is_ascii_alphanumeric() && !rule.inside {
+        return;
+    }
+    let end = bytes.len().min(start + MAX_TOKEN);
+    let pattern = PatternID::must(number);
+    let input = Input::new(bytes).range(start..end).anchored(Anchored::Pattern(pattern));
+    let Some(found) = rules.find(input) else { return };
+    let range = found.range();
+    let Some(value) = scan.text.get(range.clone()) else { return };
+    if entropy(value.as_bytes()) < rule.entropy || placeholder::is_dummy_token(value) {
+        return;
+    }
+    scan.push(range, Secret, rule.name, CHECKED + 8);
+}
+
+/// A value that is assigned to an identifier which holds the keyword `start..end`.
+fn named(scan: &mut Scan<'_>, start: usize, end: usize, vendor: bool) {
+    let bytes = scan.text.as_bytes();
+    if start > 0 {
+        let before = bytes[start - 1];
+        let camel = before.is_ascii_lowercase() && bytes[start].is_ascii_uppercase();
+        if before.is_ascii_alphanumeric() && !camel && (vendor || before.is_ascii_digit()) {
+            return;
+        }
+    }
+    let Some(range) = assigned_value(scan.text, end) else { return };
+    let identifier = scan.text[start..range.start].trim_end_matches(|c: char| !c.is_alphanumeric());
+    let value = &scan.text[range.clone()];
+    if is_placeholder(value) || !is_random(value, vendor, identifier) {
+        return;
+    }
+    scan.push(range, Secret, if vendor { "vendor-key" } else { "generic-key" }, NAMED + 5);
+}
+
+/// The token that follows the rest of an identifier and a sign of assignment.
+fn assigned_value(text: &str, end: usize) -> Option<Range<usize>> {
+    const MAX_IDENTIFIER: usize = 40;
+    const MAX_SIGNS: usize = 24;
+    let bytes = text.as_bytes();
+    let identifier = bytes[end..]
+        .iter()
+        .take(MAX_IDENTIFIER)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"_-. ".contains(b))
+        .count();
+    let mut at = end + identifier;
+    let signs = bytes[at..].iter().take(MAX_SIGNS).take_while(|b| b" \t\r\n\"'`:=,>|?.([".contains(b)).count();
+    let assigned = bytes[at..at + signs].iter().any(|b| b":=,>|".contains(b));
+    at += signs;
+    if !assigned {
+        return None;
+    }
+    let length =
+        bytes[at..].iter().take(200).take_while(|b| b.is_ascii_alphanumeric() || b"+/=_.~-".contains(b)).count();
+    let value = text[at..at + length].trim_end_matches('.');
+    // A call, a path or an index that goes on is code, not a value.
+    let next = bytes.get(at + value.len());
+    (value.len() >= 10 && !matches!(next, Some(b'(' | b'[' | b'{' | b'$' | b'@' | b'%'))).then(|| at..at + value.len())
+}
+
+/// Whether a value was made by a generator and not by a person naming something.
+fn is_random(value: &str, vendor: bool, identifier: &str) -> bool {
+    const SECRET_WORDS: [&str; 14] = [
+        "key", "token", "secret", "auth", "password", "pass", "cred", "client", "api", "access", "id", "private",
+        "sid", "dsn",
+    ];
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let uppers = value.bytes().filter(u8::is_ascii_uppercase).count();
+    let lowers = value.bytes().filter(u8::is_ascii_lowercase).count();
+    let bits = entropy(value.as_bytes());
+    let uuid = value.len() == 36 && value.bytes().filter(|b| *b == b'-').count() == 4;
+    let lower = identifier.to_ascii_lowercase();
+    let says_secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
+    if uuid {
+        return says_secret && digits >= 6;
+    }
+    let path = value.matches('/').count() > 2 || value.starts_with('/') || value.contains("//") || value.contains("..");
+    let dotted_words = value
+        .split(['.', '-', '_', '/'])
+        .filter(|part| part.len() >= 3 && part.bytes().all(|b| b.is_ascii_alphabetic()))
+        .count()
+        >= 3;
+    if path || dotted_words || digits < 2 || uppers + lowers == 0 {
+        return false;
+    }
+    match vendor {
+        true => value.len() >= 14 && bits >= 2.9 && (says_secret || (value.len() >= 20 && bits >= 3.3)),
+        false => value.len() >= 10 && bits >= 3.0,
+    }
+}
+
+/// The word that a header or an option carries.
+fn carried(scan: &mut Scan<'_>, end: usize) {
+    let bytes = scan.text.as_bytes();
+    let blanks = bytes[end..].iter().take(8).take_while(|b| b" \t\"':=".contains(b)).count();
+    if blanks == 0 {
+        return;
+    }
+    let mut start = end + blanks;
+    for scheme in ["Bearer ", "bearer ", "Basic ", "basic ", "Token ", "token ", "ApiKey ", "token=", "Digest "] {
+        if scan.text[start..].starts_with(scheme) {
+            start += scheme.len();
+            start += bytes[start..].iter().take(8).take_while(|b| b" \t\"'".contains(b)).count();
+        }
+    }
+    let length = bytes[start..]
+        .iter()
+        .take(MAX_TOKEN)
+        .take_while(|b| b.is_ascii_graphic() && !b"\"'`,;<>(){}[]\\|".contains(b))
+        .count();
+    let value = scan.text[start..start + length].trim_end_matches(['.', ':']);
+    let option = scan.text[..end].ends_with(['u', 'r']) && scan.text[..end].contains("-u");
+    let (mut range, enough) = match (option, value.split_once(':')) {
+        (true, Some((user, password))) if !password.is_empty() && !is_placeholder(password) => {
+            let split = start + user.len() + 1;
+            if !user.is_empty() && !is_placeholder(user) {
+                scan.push(start..start + value.len(), Secret, "credentials", SHAPED);
+            }
+            (split..start + value.len(), true)
+        }
+        (true, _) => (start..start + value.len(), value.len() >= 16 && value.bytes().any(|b| b.is_ascii_digit())),
+        _ => (
+            start..start + value.len(),
+            value.len() >= 8
+                && value.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+                && entropy(value.as_bytes()) > 2.5,
+        ),
+    };
+    if let Some(head) = scan.text[range.clone()].find("${") {
+        range.end = range.start + head;
+    }
+    let value = &scan.text[range.clone()];
+    let words = value.bytes().all(|b| b.is_ascii_alphabetic()) && value.len() < 16 && !option;
+    if enough && !is_placeholder(value) && !words {
+        scan.push(range, Secret, "carried", CHECKED - 5);
+    }
+}
+
+/// A private key, from its first line to its last.
+fn pem(scan: &mut Scan<'_>, start: usize) {
+    const MAX_LABEL: usize = 64;
+    const MAX_KEY: usize = 16 * 1024;
+    let rest = &scan.text[start..];
+    let label = rest.get(..floor(rest, MAX_LABEL)).unwrap_or(rest);
+    if !label.to_ascii_uppercase().contains("PRIVATE KEY") {
+        return;
+    }
+    let body = &rest[..floor(rest, MAX_KEY)];
+    let end = match body.find("-----END").or_else(|| body.find("-----end")) {
+        Some(at) => {
+            let tail = &body[at + 8..];
+            at + 8 + tail.find("-----").map_or(tail.len().min(MAX_LABEL), |i| i + 5)
+        }
+        // A cut key ends with its last character of Base64.
+        None => {
+            let open = label.find("-----\n").or_else(|| label[5..].find("-----").map(|i| i + 5)).map_or(11, |i| i + 5);
+            open + body[open..].bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+/=\n\r \\".contains(b)).count()
+        }
+    };
+    scan.push(start..start + floor(rest, end), Secret, "private-key", CHECKED + 9);
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The user and the password of a URL whose `://` ends at `start`.
+pub(crate) fn in_url(scan: &mut Scan<'_>, start: usize) {
+    const MAX_CREDENTIALS: usize = 512;
+    let rest = &scan.text.as_bytes()[start..];
+    let length = rest
+        .iter()
+        .take(MAX_CREDENTIALS)
+        .take_while(|b| b.is_ascii_graphic() && !b"/\"'<>`".contains(b) || **b >= 0x80)
+        .count();
+    let Some(at) = rest[..length].iter().rposition(|b| *b == b'@') else { return };
+    let colon = rest[..at].iter().position(|b| *b == b':');
+    let user = start..start + colon.unwrap_or(at);
+    if super::username::is_personal(&scan.text[user.clone()]) {
+        scan.push(user.clone(), Username, "url-user", SHAPED);
+    }
+    let secret = match colon {
+        Some(colon) => start + colon + 1..start + at,
+        // `https://<token>@host`
+        None if user.len() >= 20 => user,
+        None => return,
+    };
+    if secret.len() >= 2 && !is_placeholder(&scan.text[secret.clone()]) {
+        scan.push(secret, Secret, "url-password", CHECKED + 4);
+    }
+}
+
+/// What follows "the password is".
+pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
+    const VERBS: [&str; 14] = [
+        " is: ", " is now ", " is ", " was ", " to ", ": ", " = ", " - ", " ist ", " est ", " es ", " è ", " é ",
+        " lautet ",
+    ];
+    let rest = &scan.text[mention.end..];
+    let Some(verb) = VERBS.iter().find(|verb| rest.starts_with(**verb)) else { return };
+    let body = rest[verb.len()..].trim_start_matches(['"', '\'', '`', ' ', '*', '“']);
+    let start = scan.text.len() - body.len();
+    let length =
+        body.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '”')).unwrap_or(body.len());
+    if length > 200 {
+        return;
+    }
+    let value = body[..length].trim_end_matches(['.', ',', ';', ')', '*', '?']);
+    let telling = value.bytes().any(|b| b.is_ascii_digit() || (b.is_ascii_punctuation() && b != b'-'))
+        || value.matches('-').count() >= 2
+        || value.bytes().skip(1).any(|b| b.is_ascii_uppercase());
+    let pin = scan.text[mention.start..mention.end].to_ascii_lowercase().starts_with("pin");
+    let code = value.contains(['(', '{', '[', '=', '$']) && value.len() > 24;
+    if value.len() >= if pin { 4 } else { 5 } && telling && !code && !is_placeholder(value) {
+        scan.push(start..start + value.len(), Secret, "told", NAMED);
+    }
+}
+
+/// The value of a field that is named after a secret.
+pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
+    let text = &scan.text[value.range.clone()];
+    match value.field {
+        Field::Password => {
+            let end = if value.quoted { text.len() } else { text.find(' ').unwrap_or(text.len()) };
+            let text = text[..end].trim_end_matches([')', '.', ',']);
+            let prose = text.contains(' ') && text.split(' ').count() > 4;
+            let word = !value.quoted && text.bytes().all(|b| b.is_ascii_lowercase());
+            if text.len() >= 4 && !prose && !word && !is_placeholder(text) {
+                scan.push(value.range.start..value.range.start + text.len(), Secret, "password-field", NAMED + 10);
+            }
+        }
+        Field::Secret => {
+            let end = text.find([' ', ')']).unwrap_or(text.len());
+            let text = &text[..end];
+            let telling = text.bytes().any(|b| b.is_ascii_digit()) && entropy(text.as_bytes()) > 2.5;
+            let code = text.contains(['(', '[', '{', '$', '<']) || text.contains("::");
+            if text.len() >= 8 && telling && !code && !is_placeholder(text) {
+                scan.push(value.range.start..value.range.start + end, Secret, "secret-field", NAMED + 3);
+            }
+        }
+        Field::Cookie => cookies(scan, value.range.clone()),
+        _ => {}
+    }
+}
+
+/// The values of the cookies in a header, attributes and short settings left out.
+fn cookies(scan: &mut Scan<'_>, range: Range<usize>) {
+    // The header's value goes on past the separators that end other values.
+    let line = scan.text[range.start..].find(['\n', '"', '\'']).map_or(scan.text.len(), |i| range.start + i);
+    let end = line.min(floor(scan.text, range.start + 8192));
+    let mut start = range.start;
+    for cookie in scan.text[range.start..end].split(';') {
+        let name_end = cookie.find('=').map_or(0, |i| i + 1);
+        let value = cookie[name_end..].trim_end();
+        let attribute = ["expires", "path", "domain", "max-age", "samesite", "priority", "version"]
+            .iter()
+            .any(|known| cookie.trim_start().to_ascii_lowercase().starts_with(known));
+        let digits = value.bytes().filter(u8::is_ascii_digit).count();
+        if !attribute && value.len() >= 10 && digits >= 1 && entropy(value.as_bytes()) > 2.8 && !is_placeholder(value) {
+            let from = start + name_end;
+            scan.push(from..from + value.len(), Secret, "cookie", NAMED + 8);
+        }
+        start += cookie.len() + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognizers::testing::{check, found};
+
+    #[test]
+    fn passwords_and_credentials() {
+        check(
+            Secret,
+            &[
+                ("postgres://app:ZePXe8L9fbkk@db.internal:5432/orders", &["ZePXe8L9fbkk"]),
+                ("the wifi password is fall-future-word4 and", &["fall-future-word4"]),
+                ("admin password: osJuNZ6spjU5", &["osJuNZ6spjU5"]),
+                ("Authorization: Bearer 8f14e45fceea167a5a36", &["8f14e45fceea167a5a36"]),
+                ("curl -u alice:s3cr3tPass https://x.y", &["alice:s3cr3tPass"]),
+                (r#"{"password": "hunter2!"}"#, &["hunter2!"]),
+                (r#"api_key = os.environ["OPENAI_API_KEY"]"#, &[]),
+                (r#"headers = {"Authorization": f"Bearer {api_key}"}"#, &[]),
+                ("password: ********", &[]),
+                ("DB_PASSWORD=${DB_PASSWORD}", &[]),
+                ("the password is required", &[]),
+                ("max_tokens: 4096, prompt_tokens=616", &[]),
+                ("Cookie: theme=dark; session=9f8a7b6c5d4e3f2a1b0c", &["9f8a7b6c5d4e3f2a1b0c"]),
+            ],
+        );
+    }
+
+    #[test]
+    fn tokens_by_their_prefix_also_inside_of_code() {
+        let body = "x8Kq2Zp9Lw4Nt7Rb1Vc6Hd3Jf5Gs0AeYuIoP";
+        for prefix in ["ghp_", "glpat-", "hf_", "sk-ant-api03-", "xoxb-", "dop_v1_", "npm_"] {
+            let text = format!("const t = '{prefix}{body}';");
+            assert!(!found(Secret, &text).is_empty(), "{prefix}");
+        }
+        let key = concat!("AK", "IAWVMP4IH6LOWRTG6O");
+        check(Secret, &[(&format!("id={key}"), &[key])]);
+    }
+
+    #[test]
+    fn private_keys_are_taken_whole() {
+        let key = format!("-----BEGIN {0}-----\nMIIabc\ndef==\n-----END {0}-----", concat!("PRIVATE", " KEY"));
+        assert_eq!(found(Secret, &format!("key:\n{key}\nthanks")), [key.clone()]);
+        let escaped = key.replace('\n', "\\n");
+        assert_eq!(found(Secret, &format!(r#"{{"k": "{escaped}"}}"#)), [escaped]);
+        assert!(found(Secret, "-----BEGIN CERTIFICATE-----\nMIIabc").is_empty());
+    }
+}

@@ -1,0 +1,132 @@
+//! Names of accounts: values of user fields, what follows "user" in logs, home folders, the user of a shell or a URL.
+
+use crate::context::Mention;
+use crate::entity::EntityType::Username;
+use crate::field::Field;
+use crate::formats::{NAMED, SHAPED};
+use crate::scan::{FieldValue, Scan};
+
+/// Accounts of software and roles, and words that stand where an account could: not personal.
+const NOT_PERSONAL: &str = " root admin administrator user users guest system daemon nobody app application service postgres mysql redis mongodb ubuntu debian ec2-user \
+                            centos git github www-data nginx apache jenkins deploy deployer runner docker vagrant oracle test tester demo example anonymous default none \
+                            null true false yes no name id ids input agent assistant tool human bot content message messages role data info type group from for and or the a an is was \
+                            has in on at to of by with not invalid unknown failed error session login logout password email account accounts profile settings profiles \
+                            api client server host local localhost string int integer number object array function class support staff me you your my his her their this that \
+                            undefined shared public private sudo su ftp mail http https sshd cron backup sync operator request requests query queries experience interface \
+                            story stories who will can should must may wants want needs asked asks said says does did story manual guide node python java go rust \
+                            developer model models oauth2 x-access-token token key svc ci cd ops dev prod staging ";
+
+/// The value of a field that names an account.
+pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
+    let text = &scan.text[value.range.clone()];
+    let score = match value.field {
+        Field::Username => NAMED,
+        Field::UserId if text.bytes().any(|b| b.is_ascii_alphabetic()) && !is_generated(text) => SHAPED,
+        _ => return,
+    };
+    if is_account(text) {
+        scan.push(value.range.clone(), Username, "user-field", score);
+    }
+}
+
+/// What follows a word such as `user` or `logged in as`.
+pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
+    let word = scan.text[mention.start..mention.end].to_ascii_lowercase();
+    let rest = &scan.text[mention.end..];
+    if word == "whoami" {
+        let line = rest.trim_start_matches([' ', '\r']);
+        if let Some(output) = line.strip_prefix('\n') {
+            account_at(scan, scan.text.len() - output.len(), SHAPED, false);
+        }
+        return;
+    }
+    let strict = matches!(
+        word.as_str(),
+        "user" | "login" | "handle" | "benutzer" | "usuario" | "utilisateur" | "utente" | "usuário"
+    );
+    let mut body = rest.trim_start_matches([' ', '"', '\'', '`', ':', '=', '(', '@', '*']);
+    if let Some(told) = ["is ", "was ", "to ", "for ", "as ", "name ", "ist ", "es ", "est ", "è "]
+        .iter()
+        .find_map(|verb| body.strip_prefix(verb))
+    {
+        body = told.trim_start_matches([' ', '"', '\'', '`', ':', '@', '*']);
+    }
+    let skipped = rest.len() - body.len();
+    if skipped == 0 || skipped > 24 {
+        return;
+    }
+    account_at(
+        scan,
+        scan.text.len() - body.len(),
+        SHAPED - 3,
+        strict || !rest[..skipped].contains([':', '=', '"', '`']),
+    );
+}
+
+/// Whether `value` is an account of a person and not of a service.
+pub(crate) fn is_personal(value: &str) -> bool {
+    is_account(value) && !is_generated(value)
+}
+
+/// The folder after `/home/`, `/Users/` or `C:\Users\`, which ends at `at`.
+pub(crate) fn home(scan: &mut Scan<'_>, at: usize) {
+    account_at(scan, at, SHAPED, false);
+}
+
+/// An account that begins at `start`. With `strict` an ordinary word is not enough.
+fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, strict: bool) {
+    let length = scan.text.as_bytes()[start..]
+        .iter()
+        .take(64)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+        .count();
+    let value = scan.text[start..start + length].trim_end_matches(['.', '-']);
+    let next = scan.text[start + value.len()..].chars().next();
+    let telling = value.bytes().any(|b| b.is_ascii_digit() || b"._-".contains(&b)) || next == Some('\'') && !strict;
+    let in_log = strict
+        && (scan.text[start + value.len()..].starts_with(" from ")
+            || scan.text[start + value.len()..].starts_with(" by "));
+    let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || b"._-".contains(&b));
+    if is_account(value) && !generated && !matches!(next, Some('(' | '@' | '/' | '[')) && (!strict || telling || in_log)
+    {
+        scan.push(start..start + value.len(), Username, "user-named", score);
+    }
+}
+
+fn is_account(value: &str) -> bool {
+    let length = value.chars().count();
+    let plain = value.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '\\' | '+'));
+    let lettered = value.chars().any(char::is_alphabetic);
+    (2..=64).contains(&length) && plain && lettered && !NOT_PERSONAL.contains(&format!(" {} ", value.to_lowercase()))
+}
+
+/// Identifiers that software makes: UUIDs, `call_x8Kq…`, long hexadecimal.
+fn is_generated(value: &str) -> bool {
+    let hexadecimal = value.bytes().filter(|b| *b != b'-').all(|b| b.is_ascii_hexdigit());
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    (hexadecimal && value.len() >= 16) || value.len() > 40 || (value.len() >= 20 && digits >= 5 && !value.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognizers::testing::check;
+
+    #[test]
+    fn accounts() {
+        check(
+            Username,
+            &[
+                (r#"{"username": "paffraths20"}"#, &["paffraths20"]),
+                ("failed login for user petitf86 from 10.0.0.1", &["petitf86"]),
+                ("$ whoami\nsheath\n$ ssh sheath@47.143.12.193", &["sheath", "sheath"]),
+                ("open /home/jdoe/notes.txt", &["jdoe"]),
+                ("the user asked for help", &[]),
+                ("user: What is new?", &[]),
+                ("user root logged in", &[]),
+                (r#"{"role": "user", "content": "hi"}"#, &[]),
+                ("my username is lmorales", &["lmorales"]),
+            ],
+        );
+    }
+}

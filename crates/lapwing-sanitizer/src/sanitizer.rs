@@ -1,0 +1,390 @@
+//! The sanitizer: recognizers, policies and keys put together, over texts and over events.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lapwing_event::{Event, FieldVisitor, Pii, Sanitization, SanitizationStatus, SanitizedEvent, TenantId};
+use serde_json::{Map, Value};
+
+use crate::config::SanitizerConfig;
+use crate::custom::Custom;
+use crate::entity::EntityType::{Location, Person, Username};
+use crate::entity::Finding;
+use crate::field::{self, Field};
+use crate::keyring::KeyRing;
+use crate::policy::Policies;
+use crate::recognizers::person;
+use crate::scan;
+
+/// Passes over one text until nothing more is found: masking one value can lay another bare.
+const MAX_PASSES: usize = 4;
+/// Deepest JSON that is walked; the decoder of raw events refuses deeper.
+const MAX_JSON_DEPTH: usize = 128;
+/// Longest text that is scanned. No event is as long; a longer text is masked as a whole.
+const MAX_TEXT: usize = 64 * 1024 * 1024;
+/// Stands for what could not be looked at.
+const UNREADABLE: &str = "[SECRET]";
+
+/// Why a configuration makes no sanitizer.
+#[derive(Debug, thiserror::Error)]
+pub enum SanitizerError {
+    /// A custom recognizer's type is no label.
+    #[error("custom recognizer {name:?} needs an upper-case type such as EMPLOYEE_ID")]
+    Label {
+        /// The recognizer.
+        name: String,
+    },
+    /// A custom recognizer's pattern is invalid or too large.
+    #[error("custom recognizer {name:?} has no valid pattern")]
+    Pattern {
+        /// The recognizer.
+        name: String,
+        /// What is wrong with the pattern.
+        #[source]
+        source: Box<regex_automata::meta::BuildError>,
+    },
+    /// A custom recognizer misses one of its examples.
+    #[error("custom recognizer {name:?} finds nothing in its example {index}")]
+    Example {
+        /// The recognizer.
+        name: String,
+        /// The example, from zero.
+        index: usize,
+    },
+    /// A custom recognizer finds something in one of its counter-examples.
+    #[error("custom recognizer {name:?} finds something in its counter-example {index}")]
+    CounterExample {
+        /// The recognizer.
+        name: String,
+        /// The counter-example, from zero.
+        index: usize,
+    },
+    /// Secrets may not be kept or joined.
+    #[error("secrets can only be masked or dropped; remove SECRET from the actions or set it to mask or drop")]
+    SecretPolicy,
+    /// A policy names a type that nothing finds.
+    #[error("the policy names the type {entity:?}, which no recognizer finds")]
+    UnknownType {
+        /// The type.
+        entity: String,
+    },
+}
+
+/// An event could not be sanitized and must not be stored. Says why without any content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SanitizeFailure {
+    /// A recognizer failed on the event.
+    #[error("a recognizer failed on this event")]
+    Recognizer,
+    /// JSON in the event is nested too deep.
+    #[error("a JSON field of the event is nested deeper than {MAX_JSON_DEPTH} levels")]
+    TooDeep,
+}
+
+/// Finds and masks. Cheap to share between threads, costly to make.
+pub struct Sanitizer {
+    custom: Vec<Custom>,
+    policies: Policies,
+    policy_version: String,
+}
+
+impl std::fmt::Debug for Sanitizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sanitizer").field("policy_version", &self.policy_version).finish_non_exhaustive()
+    }
+}
+
+impl Sanitizer {
+    /// Compiles the configuration and checks the examples of its recognizers.
+    pub fn new(config: &SanitizerConfig, ring: KeyRing) -> Result<Self, SanitizerError> {
+        let custom = config.custom.iter().map(Custom::new).collect::<Result<_, _>>()?;
+        Ok(Self { custom, policies: Policies::new(config, ring)?, policy_version: config.policy_version.clone() })
+    }
+
+    /// What stands in `text`, in order, without overlap, whatever the policy. Masks of an earlier pass are no findings.
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        self.find_in(text, Place::default())
+    }
+
+    fn find_in(&self, text: &str, place: Place) -> Vec<Finding> {
+        let mut findings = scan::find_in(text, place.field, &self.custom);
+        if place.plain {
+            findings.retain(|finding| !matches!(finding.entity, Person | Location | Username));
+        }
+        self.leave_masks(text, &mut findings);
+        findings
+    }
+
+    /// Removes findings that touch a mask of an earlier pass.
+    fn leave_masks(&self, text: &str, findings: &mut Vec<Finding>) {
+        if findings.is_empty() {
+            return;
+        }
+        let opens = memchr::memchr_iter(b'[', text.as_bytes());
+        let masks: Vec<_> =
+            opens.filter_map(|at| self.policies.mask_length(&text[at..]).map(|length| at..at + length)).collect();
+        let mut next = 0;
+        findings.retain(|finding| {
+            while masks.get(next).is_some_and(|mask| mask.end <= finding.range.start) {
+                next += 1;
+            }
+            masks.get(next).is_none_or(|mask| mask.start >= finding.range.end)
+        });
+    }
+
+    /// Masks `text` by the tenant's policy and tells what was masked, in bytes of the original.
+    pub fn sanitize_text(&self, tenant: &TenantId, text: &str) -> (String, Vec<Finding>) {
+        let mut findings = self.find(text);
+        findings.retain(|finding| !self.policies.keeps(tenant, finding));
+        let mut masked = text.to_owned();
+        self.mask(tenant, &mut masked, Place::default(), findings.clone());
+        (masked, findings)
+    }
+
+    /// The pseudonym of a whole value. `label` is a type's label, or the path of a field that holds pseudonyms, as
+    /// `user.id`. A value that is a pseudonym already stays as it is.
+    pub fn pseudonym(&self, tenant: &TenantId, label: &str, value: &str) -> String {
+        let label = match lapwing_event::field(label).map(|field| field.pii) {
+            Some(Pii::Pseudonym(label)) => label,
+            _ => label,
+        };
+        let masked = value.starts_with('[') && self.policies.mask_length(value) == Some(value.len());
+        if masked { value.to_owned() } else { self.policies.pseudonym(tenant, label, value) }
+    }
+
+    /// Masks every string of the event and seals it, or fails: then nothing of the event may be kept.
+    pub fn sanitize(&self, event: Event) -> Result<SanitizedEvent, SanitizeFailure> {
+        catch_unwind(AssertUnwindSafe(|| self.sanitize_event(event))).unwrap_or(Err(SanitizeFailure::Recognizer))
+    }
+
+    fn sanitize_event(&self, mut event: Event) -> Result<SanitizedEvent, SanitizeFailure> {
+        let tenant = event.tenant.id.clone();
+        let mut look = Look { sanitizer: self, found: Vec::new(), names: Vec::new(), too_deep: false };
+        event.visit_mut(&mut look);
+        if look.too_deep {
+            return Err(SanitizeFailure::TooDeep);
+        }
+        let names = person::spread(look.names.iter().map(String::as_str));
+        let mut mask = Mask {
+            sanitizer: self,
+            tenant: &tenant,
+            found: look.found.into_iter(),
+            names,
+            counts: BTreeMap::new(),
+            fields: Vec::new(),
+        };
+        event.visit_mut(&mut mask);
+        let Mask { counts, fields, .. } = mask;
+        let record = Sanitization {
+            policy_version: self.policy_version.clone(),
+            status: SanitizationStatus::Ok,
+            total: counts.values().sum(),
+            counts,
+            fields,
+        };
+        event.truncate_to_limits();
+        Ok(SanitizedEvent::seal(event, record))
+    }
+
+    /// Puts the replacements in place of `findings`, again until nothing is left. Returns how many of each type.
+    fn mask(
+        &self,
+        tenant: &TenantId,
+        text: &mut String,
+        place: Place,
+        findings: Vec<Finding>,
+    ) -> BTreeMap<String, u32> {
+        let mut counts = BTreeMap::new();
+        let mut pending = findings;
+        for pass in 0.. {
+            pending.retain(|finding| !self.policies.keeps(tenant, finding));
+            if pending.is_empty() {
+                break;
+            }
+            if pass == MAX_PASSES {
+                UNREADABLE.clone_into(text);
+                break;
+            }
+            let mut masked = String::with_capacity(text.len());
+            let mut at = 0;
+            for finding in &pending {
+                masked.push_str(&text[at..finding.range.start]);
+                masked.push_str(&self.policies.replacement(tenant, finding, &text[finding.range.clone()]));
+                at = finding.range.end;
+                *counts.entry(finding.entity.label().to_owned()).or_insert(0) += 1;
+            }
+            masked.push_str(&text[at..]);
+            *text = masked;
+            pending = self.find_in(text, place);
+        }
+        counts
+    }
+}
+
+/// Where a string stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// What its key says of it.
+    field: Option<Field>,
+    /// Whether it is a name of the application's own making: a service, a model, a tool. People, places and accounts
+    /// are not looked for in one: "Claude" and "Jenkins" are nobody there.
+    plain: bool,
+}
+
+impl Place {
+    fn under(field: Option<Field>) -> Self {
+        Self { field, plain: false }
+    }
+
+    fn of(field: &lapwing_event::Field) -> Self {
+        Self { field: None, plain: field.pii == Pii::Plain }
+    }
+}
+
+/// The first walk: looks at every string and remembers what it found, in order.
+struct Look<'s> {
+    sanitizer: &'s Sanitizer,
+    found: Vec<Vec<Finding>>,
+    names: Vec<String>,
+    too_deep: bool,
+}
+
+impl Look<'_> {
+    fn look(&mut self, text: &str, place: Place) {
+        let found = match text.len() {
+            1..=MAX_TEXT => self.sanitizer.find_in(text, place),
+            _ => Vec::new(),
+        };
+        let people = found.iter().filter(|finding| finding.entity == Person);
+        self.names.extend(people.map(|finding| text[finding.range.clone()].to_owned()));
+        self.found.push(found);
+    }
+
+    fn value(&mut self, value: &Value, field: Option<Field>, depth: usize) {
+        if depth > MAX_JSON_DEPTH {
+            self.too_deep = true;
+            return;
+        }
+        match value {
+            Value::String(text) => self.look(text, Place::under(field)),
+            Value::Number(number) => self.look(&number.to_string(), Place::under(field)),
+            Value::Array(items) => items.iter().for_each(|item| self.value(item, field, depth + 1)),
+            Value::Object(map) => {
+                for (key, value) in map {
+                    self.look(key, Place::default());
+                    self.value(value, field::of(key).or(field), depth + 1);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
+impl FieldVisitor for Look<'_> {
+    fn text(&mut self, field: &'static lapwing_event::Field, text: &mut String) {
+        match field.pii {
+            Pii::Pseudonym(_) => {}
+            _ => self.look(text, Place::of(field)),
+        }
+    }
+
+    fn json(&mut self, _: &'static lapwing_event::Field, value: &mut Value) {
+        self.value(value, None, 0);
+    }
+}
+
+/// The second walk, over the same strings in the same order: masks what was found, and the names found anywhere.
+struct Mask<'s> {
+    sanitizer: &'s Sanitizer,
+    tenant: &'s TenantId,
+    found: std::vec::IntoIter<Vec<Finding>>,
+    names: Vec<String>,
+    counts: BTreeMap<String, u32>,
+    fields: Vec<String>,
+}
+
+impl Mask<'_> {
+    /// Masks one string; whether anything changed.
+    fn mask(&mut self, text: &mut String, place: Place) -> bool {
+        let mut findings = self.found.next().expect("both walks see the same strings");
+        if text.len() > MAX_TEXT {
+            UNREADABLE.clone_into(text);
+            return true;
+        }
+        if !place.plain && !self.names.is_empty() {
+            scan::add_names(text, &self.names, &mut findings);
+            self.sanitizer.leave_masks(text, &mut findings);
+        }
+        if findings.is_empty() {
+            return false;
+        }
+        let counts = self.sanitizer.mask(self.tenant, text, place, findings);
+        let changed = !counts.is_empty();
+        for (label, count) in counts {
+            *self.counts.entry(label).or_insert(0) += count;
+        }
+        changed
+    }
+
+    fn value(&mut self, value: &mut Value, field: Option<Field>) -> bool {
+        match value {
+            Value::String(text) => self.mask(text, Place::under(field)),
+            Value::Number(number) => {
+                let mut text = number.to_string();
+                let changed = self.mask(&mut text, Place::under(field));
+                if changed {
+                    *value = Value::String(text);
+                }
+                changed
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.value(item, field) | changed),
+            Value::Object(map) => {
+                let mut changed = false;
+                let mut masked = Map::new();
+                for (mut key, mut value) in std::mem::take(map) {
+                    let inner = field::of(&key).or(field);
+                    changed |= self.mask(&mut key, Place::default());
+                    changed |= self.value(&mut value, inner);
+                    masked.insert(unused(&masked, key), value);
+                }
+                *map = masked;
+                changed
+            }
+            Value::Null | Value::Bool(_) => false,
+        }
+    }
+
+    fn note(&mut self, field: &'static lapwing_event::Field) {
+        if !self.fields.iter().any(|known| known == field.path) {
+            self.fields.push(field.path.to_owned());
+        }
+    }
+}
+
+/// `key`, or with a number behind it where two keys have one mask.
+fn unused(map: &Map<String, Value>, key: String) -> String {
+    if !map.contains_key(&key) {
+        return key;
+    }
+    let numbered = (2..).map(|n| format!("{key} {n}")).find(|candidate| !map.contains_key(candidate));
+    numbered.expect("numbers do not run out")
+}
+
+impl FieldVisitor for Mask<'_> {
+    fn text(&mut self, field: &'static lapwing_event::Field, text: &mut String) {
+        match field.pii {
+            Pii::Pseudonym(label) => *text = self.sanitizer.pseudonym(self.tenant, label, text),
+            _ => {
+                if self.mask(text, Place::of(field)) {
+                    self.note(field);
+                }
+            }
+        }
+    }
+
+    fn json(&mut self, field: &'static lapwing_event::Field, value: &mut Value) {
+        if self.value(value, None) {
+            self.note(field);
+        }
+    }
+}

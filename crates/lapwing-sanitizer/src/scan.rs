@@ -1,0 +1,446 @@
+//! One pass over one text: follows the triggers, keeps track of the field whose value is being read, lets the
+//! recognizers look, and settles which of overlapping findings stand.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::context::{Class, Mentions};
+use crate::custom::Custom;
+use crate::entity::{EntityType, Finding};
+use crate::field::{self, Field};
+use crate::formats::{self, Candidate};
+use crate::recognizers::{address, crypto, email, ip, person, secret, spelled_email, url, username};
+use crate::table;
+use crate::triggers::{self, Trigger};
+use crate::view::View;
+
+/// What a recognizer adds.
+pub(crate) struct Found {
+    pub(crate) range: Range<usize>,
+    pub(crate) entity: EntityType,
+    pub(crate) recognizer: Cow<'static, str>,
+    pub(crate) confidence: u8,
+    /// The value as it would be written plainly, where that is not what the text says.
+    pub(crate) value: Option<String>,
+}
+
+/// The value of a field, as found behind its key.
+#[derive(Debug, Clone)]
+pub(crate) struct FieldValue {
+    pub(crate) field: Field,
+    pub(crate) range: Range<usize>,
+    /// Whether the value stood in quotes.
+    pub(crate) quoted: bool,
+}
+
+/// The state of a pass.
+pub(crate) struct Scan<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) mentions: Mentions,
+    /// The field that encloses the whole text, if the text is its value.
+    enclosing: Option<Field>,
+    current: Option<FieldValue>,
+    /// Whether the text is one word or number and nothing else.
+    alone: bool,
+    pub(crate) found: Vec<Found>,
+    /// Everything before this offset is taken by a recognizer that reads whole stretches.
+    pub(crate) names_read: usize,
+    tokens_read: usize,
+}
+
+/// Longest value of a field that is read as one, in bytes.
+const MAX_VALUE: usize = 8192;
+/// Longest text that is taken for one answer, in bytes.
+const MAX_ALONE: usize = 48;
+/// Nested encodings (Base64, hexadecimal) that are opened.
+const MAX_NESTING: usize = 2;
+
+/// All findings in `text`, which may be the value of `enclosing`, in order and without overlap.
+pub(crate) fn find_in(text: &str, enclosing: Option<Field>, custom: &[Custom]) -> Vec<Finding> {
+    let view = View::new(text);
+    let mut found = scan(&view.text, enclosing, 0);
+    for recognizer in custom {
+        found.append(&mut recognizer.find(&view.text));
+    }
+    let found = settle(found, &view.text);
+    let findings = found.into_iter().map(|found| {
+        let normalized = normalize(found.value.as_deref().unwrap_or(&view.text[found.range.clone()]), &found.entity);
+        Finding {
+            range: view.original(found.range),
+            entity: found.entity,
+            recognizer: found.recognizer,
+            confidence: found.confidence,
+            normalized,
+        }
+    });
+    findings.collect()
+}
+
+/// Adds mentions of `names` that no finding covers yet.
+pub(crate) fn add_names(text: &str, names: &[String], findings: &mut Vec<Finding>) {
+    let covered = findings.len();
+    for range in person::mentions(text, names) {
+        let next = findings[..covered].partition_point(|finding| finding.range.end <= range.start);
+        if next == covered || findings[next].range.start >= range.end {
+            let normalized = normalize(&text[range.clone()], &EntityType::Person);
+            findings.push(Finding {
+                range,
+                entity: EntityType::Person,
+                recognizer: "name-again".into(),
+                confidence: formats::ALONE,
+                normalized,
+            });
+        }
+    }
+    findings.sort_by_key(|finding| finding.range.start);
+}
+
+/// One pass over the readable text, nested encodings included.
+pub(crate) fn scan(text: &str, enclosing: Option<Field>, nesting: usize) -> Vec<Found> {
+    let trimmed = text.trim();
+    let mut scan = Scan {
+        text,
+        mentions: Mentions::of(text),
+        enclosing,
+        current: None,
+        alone: enclosing.is_none() && trimmed.len() <= MAX_ALONE && !trimmed.contains('\n'),
+        found: Vec::new(),
+        names_read: 0,
+        tokens_read: 0,
+    };
+    if let Some(field) = enclosing {
+        scan.current = Some(FieldValue { field, range: 0..text.len(), quoted: true });
+        scan.read_field();
+    }
+    secret::keywords(&mut scan);
+    triggers::each(text.as_bytes(), |trigger, end| scan.follow(trigger, end, nesting));
+    scan.follow_mentions();
+    table::read(&mut scan);
+    person::propagate(&mut scan);
+    scan.found
+}
+
+impl<'t> Scan<'t> {
+    /// Adds a finding whose value is what the text says.
+    pub(crate) fn push(&mut self, range: Range<usize>, entity: EntityType, recognizer: &'static str, confidence: u8) {
+        self.add(Found { range, entity, recognizer: recognizer.into(), confidence, value: None });
+    }
+
+    /// Adds a finding whose plain value is `value`.
+    pub(crate) fn push_as(
+        &mut self,
+        range: Range<usize>,
+        entity: EntityType,
+        recognizer: &'static str,
+        confidence: u8,
+        value: String,
+    ) {
+        self.add(Found { range, entity, recognizer: recognizer.into(), confidence, value: Some(value) });
+    }
+
+    fn add(&mut self, found: Found) {
+        if found.range.start < found.range.end {
+            self.found.push(found);
+        }
+    }
+
+    fn follow(&mut self, trigger: Trigger, end: usize, nesting: usize) {
+        match trigger {
+            Trigger::At => email::around(self, end - 1),
+            Trigger::Digit => self.tokens_from_digit(end - 1),
+            Trigger::Colon => ip::v6(self, end - 1),
+            Trigger::Assign => self.assignment(end - 1),
+            Trigger::Tag => self.element(end - 1),
+            Trigger::Scheme => {
+                url::around(self, end - 3);
+                secret::in_url(self, end);
+            }
+            Trigger::Capital => person::at(self, end - 1),
+            Trigger::LongToken => self.long_token(end - 20, nesting),
+        }
+    }
+
+    fn follow_mentions(&mut self) {
+        let special = Class::SPELLED_AT.or(Class::USERNAME).or(Class::PASSWORD).or(Class::STREET).or(Class::POST_BOX);
+        let mentions: Vec<_> = self.mentions.iter().filter(|mention| mention.class.meets(special)).collect();
+        for mention in mentions {
+            if mention.class.meets(Class::SPELLED_AT) {
+                spelled_email::around(self, mention);
+            }
+            if mention.class.meets(Class::USERNAME) {
+                username::after(self, mention);
+            }
+            if mention.class.meets(Class::PASSWORD) {
+                secret::told(self, mention);
+            }
+            if mention.class.meets(Class::STREET.or(Class::POST_BOX)) {
+                address::around(self, mention);
+            }
+        }
+    }
+
+    /// Tries the formats at every place before the digit at `digit` where a token may begin.
+    fn tokens_from_digit(&mut self, digit: usize) {
+        const MAX_LETTERS: usize = 6;
+        let bytes = self.text.as_bytes();
+        let letters = bytes[..digit].iter().rev().take(MAX_LETTERS + 1).take_while(|b| b.is_ascii_alphabetic()).count();
+        let mut start = digit - letters;
+        let glued = |at: usize| at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
+        if letters <= MAX_LETTERS && !glued(start) {
+            self.formats_at(start);
+        }
+        // `+49`, `(030)`, `(+49`.
+        let signs = bytes[..digit].iter().rev().take(2).take_while(|b| b"+( ".contains(b)).count();
+        for back in 1..=signs {
+            if bytes[digit - back] != b' ' {
+                self.formats_at(digit - back);
+            }
+        }
+        // `HRB 12345`, `HH-AB-1234`, `ABC 123456`: the letters stand apart.
+        for _ in 0..2 {
+            if start == 0 || !matches!(bytes[start - 1], b' ' | b'-' | b'.') {
+                break;
+            }
+            let word = bytes[..start - 1].iter().rev().take(5).take_while(|b| b.is_ascii_alphabetic()).count();
+            if !(1..=4).contains(&word) || glued(start - 1 - word) {
+                break;
+            }
+            start = start - 1 - word;
+            self.formats_at(start);
+        }
+    }
+
+    fn formats_at(&mut self, start: usize) {
+        let Scan { text, mentions, current, found, alone, enclosing, .. } = self;
+        let inside =
+            current.as_ref().filter(|value| value.range.contains(&start)).map(|value| value.field).or(*enclosing);
+        formats::matches_at(text.as_bytes(), start, |format, end| {
+            let range = start..end;
+            let whole = *alone && text[..start].trim_start().is_empty() && text[end..].trim_end().is_empty();
+            let candidate = Candidate { text, range: range.clone(), mentions, field: inside, alone: whole };
+            if let Some(confidence) = (format.judge)(&candidate) {
+                found.push(Found {
+                    range,
+                    entity: format.entity.clone(),
+                    recognizer: format.name.into(),
+                    confidence,
+                    value: None,
+                });
+            }
+        });
+    }
+
+    /// Reads the key before the `:` or `=` at `sign` and the value behind it.
+    fn assignment(&mut self, sign: usize) {
+        let Some(key) = key_before(self.text, sign) else { return };
+        let Some(value) = value_after(self.text, sign + 1) else { return };
+        self.note_field(key, value);
+    }
+
+    /// Reads the value of the element whose tag closes at `close`.
+    fn element(&mut self, close: usize) {
+        const MAX_TAG: usize = 160;
+        let bytes = self.text.as_bytes();
+        let low = close.saturating_sub(MAX_TAG);
+        let Some(open) = bytes[low..close].iter().rposition(|b| matches!(b, b'<' | b'>')).map(|i| low + i) else {
+            return;
+        };
+        if bytes[open] != b'<' || !bytes[open + 1].is_ascii_alphabetic() {
+            return;
+        }
+        let name =
+            bytes[open + 1..close].iter().take_while(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(b)).count();
+        let Some(key) = self.text.get(open + 1..open + 1 + name) else { return };
+        let rest = &bytes[close + 1..bytes.len().min(close + 1 + MAX_VALUE)];
+        let Some(length) = memchr::memchr(b'<', rest) else { return };
+        let value = trimmed(self.text, close + 1..close + 1 + length);
+        self.note_field(key, FieldValueRange { range: value, quoted: true });
+    }
+
+    fn note_field(&mut self, key: &str, value: FieldValueRange) {
+        let Some(field) = field::of(key) else {
+            // An unknown key ends what an earlier one said of the same stretch only if it stands outside of it.
+            if self.current.as_ref().is_some_and(|current| !current.range.contains(&value.range.start)) {
+                self.current = None;
+            }
+            return;
+        };
+        self.current = Some(FieldValue { field, range: value.range, quoted: value.quoted });
+        self.read_field();
+    }
+
+    fn read_field(&mut self) {
+        let Some(value) = self.current.clone() else { return };
+        username::field(self, &value);
+        person::field(self, &value);
+        address::field(self, &value);
+        secret::field(self, &value);
+        if value.field == Field::Birth && value.range.len() <= 32 {
+            self.push(value.range, EntityType::DateTime, "birth-field", formats::NAMED);
+        }
+    }
+
+    /// Reads a cell of a table as the value of its column's field.
+    pub(crate) fn read_cell(&mut self, value: FieldValue) {
+        let range = value.range.clone();
+        self.current = Some(value);
+        self.read_field();
+        let bytes = self.text.as_bytes();
+        for i in range {
+            if bytes[i].is_ascii_digit() && (i == 0 || !bytes[i - 1].is_ascii_digit()) {
+                self.tokens_from_digit(i);
+            }
+        }
+        self.current = None;
+    }
+
+    /// Looks at a run of twenty or more letters, digits and Base64 signs from `start`.
+    fn long_token(&mut self, start: usize, nesting: usize) {
+        if start < self.tokens_read {
+            return;
+        }
+        let bytes = self.text.as_bytes();
+        let run = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"+/_-".contains(b)).count();
+        self.tokens_read = start + run;
+        let plain = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        crypto::token(self, start, start + plain);
+        if nesting < MAX_NESTING {
+            let padding = bytes[start + run..].iter().take(2).take_while(|b| **b == b'=').count();
+            crate::nested::open(self, start..start + run + padding, nesting);
+        }
+    }
+}
+
+/// Where a value stands and whether in quotes.
+pub(crate) struct FieldValueRange {
+    pub(crate) range: Range<usize>,
+    pub(crate) quoted: bool,
+}
+
+/// The key that ends before `sign`: an identifier, or what stands in quotes.
+fn key_before(text: &str, sign: usize) -> Option<&str> {
+    const MAX_KEY: usize = 64;
+    let bytes = text.as_bytes();
+    // `:=`, `=>`, `+=`, `?=` end with their last sign; the key stands before the first.
+    let head = text[..sign].trim_end_matches([' ', '\t', ':', '?', '+', '.', '|']);
+    let end = head.len();
+    let quote = *bytes.get(end.checked_sub(1)?)?;
+    if matches!(quote, b'"' | b'\'' | b'`') {
+        let low = end.saturating_sub(MAX_KEY + 1);
+        let open = bytes[low..end - 1].iter().rposition(|b| *b == quote).map(|i| low + i)?;
+        return text.get(open + 1..end - 1);
+    }
+    let length = bytes[..end]
+        .iter()
+        .rev()
+        .take(MAX_KEY)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b']' | b'[') || **b >= 0x80)
+        .count();
+    let mut start = end - length;
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let key = text[start..end].trim_matches(['[', ']']);
+    (!key.is_empty()).then_some(key)
+}
+
+/// The value that follows an assignment sign which ends before `at`.
+pub(crate) fn value_after(text: &str, at: usize) -> Option<FieldValueRange> {
+    let bytes = text.as_bytes();
+    let mut start = at;
+    // The rest of the sign, blanks, a cast to text or bytes, an opening bracket of a list.
+    while let Some(b' ' | b'\t' | b'=' | b'>' | b'~' | b'[' | b'(') = bytes.get(start) {
+        start += 1;
+        if start - at > 24 {
+            return None;
+        }
+    }
+    if matches!(bytes.get(start), Some(b'f' | b'b' | b'r' | b'u' | b'@' | b'$'))
+        && matches!(bytes.get(start + 1), Some(b'"' | b'\''))
+    {
+        start += 1;
+    }
+    let limit = bytes.len().min(start + MAX_VALUE);
+    match bytes.get(start) {
+        Some(quote @ (b'"' | b'\'' | b'`')) => {
+            let body = start + 1;
+            let length = memchr::memchr2(*quote, b'\n', &bytes[body..limit]).unwrap_or(limit - body);
+            Some(FieldValueRange { range: trimmed(text, floor(text, body)..floor(text, body + length)), quoted: true })
+        }
+        Some(_) => {
+            let body = &bytes[start..limit];
+            let length = body
+                .iter()
+                .position(|b| {
+                    matches!(
+                        b,
+                        b'\n' | b'\r' | b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'}' | b']' | b'<' | b'|' | b'\t'
+                    )
+                })
+                .unwrap_or(body.len());
+            Some(FieldValueRange { range: trimmed(text, start..floor(text, start + length)), quoted: false })
+        }
+        None => None,
+    }
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// `range` without the blanks at its ends.
+pub(crate) fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let value = &text[range.clone()];
+    let start = range.start + value.len() - value.trim_start().len();
+    start..start + value.trim().len()
+}
+
+/// Keeps the surest of overlapping findings, and of what it cuts off from a sure one the rest.
+fn settle(mut found: Vec<Found>, text: &str) -> Vec<Found> {
+    const SURE: u8 = 80;
+    found.sort_by(|a, b| b.confidence.cmp(&a.confidence).then(b.range.len().cmp(&a.range.len())));
+    let mut kept: std::collections::BTreeMap<usize, Found> = std::collections::BTreeMap::new();
+    for mut candidate in found {
+        loop {
+            let overlapping = kept
+                .range(..candidate.range.end)
+                .next_back()
+                .filter(|(_, other)| other.range.end > candidate.range.start);
+            let Some((_, other)) = overlapping else { break };
+            let (before, after) = (
+                candidate.range.start..other.range.start.max(candidate.range.start),
+                other.range.end..candidate.range.end.max(other.range.end),
+            );
+            let rest = if after.len() > before.len() { after } else { before };
+            if candidate.confidence < SURE || rest.is_empty() {
+                candidate.range = 0..0;
+                break;
+            }
+            candidate.range = rest;
+            candidate.value = None;
+        }
+        let meaningful = candidate.range.len() > 1
+            && text[candidate.range.clone()].bytes().filter(|b| b.is_ascii_alphanumeric() || *b >= 0x80).count() >= 2;
+        if meaningful {
+            kept.insert(candidate.range.start, candidate);
+        }
+    }
+    kept.into_values().collect()
+}
+
+/// The form in which equal values are equal.
+pub(crate) fn normalize(value: &str, entity: &EntityType) -> String {
+    match entity {
+        EntityType::Phone | EntityType::CreditCard | EntityType::UsSsn => {
+            value.chars().filter(char::is_ascii_digit).collect()
+        }
+        EntityType::Iban | EntityType::NationalId | EntityType::BankAccount | EntityType::MacAddress => {
+            value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+        }
+        EntityType::Secret | EntityType::Crypto | EntityType::Custom(_) => value.to_owned(),
+        _ => value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase(),
+    }
+}

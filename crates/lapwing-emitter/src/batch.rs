@@ -1,5 +1,8 @@
 //! Events on their way out: encoded once, sent as often as it takes.
 
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use lapwing_event::EventId;
 
@@ -12,12 +15,23 @@ pub(crate) struct Encoded {
     pub json: Bytes,
 }
 
-/// How much goes out at once, and how long an event may wait for company.
+/// How much goes out at once, how long an event may wait for company, and how long to wait between attempts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BatchBounds {
+pub(crate) struct Bounds {
     pub events: usize,
     pub bytes: usize,
-    pub linger: std::time::Duration,
+    pub linger: Duration,
+    pub min_pause: Duration,
+    pub max_pause: Duration,
+}
+
+impl Bounds {
+    /// The pauses between attempts: each about twice the one before, with jitter, so that the clients of a
+    /// server that returns do not all come at once.
+    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let pauses = ExponentialBuilder::new().with_min_delay(self.min_pause).with_max_delay(self.max_pause);
+        pauses.without_max_times().with_jitter().build()
+    }
 }
 
 /// What is being gathered.
@@ -33,7 +47,7 @@ impl Batch {
         self.events.push(event);
     }
 
-    pub(crate) fn is_full(&self, bounds: &BatchBounds) -> bool {
+    pub(crate) fn is_full(&self, bounds: &Bounds) -> bool {
         self.events.len() >= bounds.events || self.bytes >= bounds.bytes
     }
 

@@ -8,7 +8,7 @@ use lapwing_bus::Sink;
 use lapwing_event::{Event, MAX_EVENT_BYTES, Service, TenantId, encode};
 use tokio::sync::mpsc;
 
-use crate::batch::{BatchBounds, Encoded};
+use crate::batch::{self, Encoded};
 use crate::emitter::{Defaults, Inner};
 use crate::queue::{Bounds, Queue};
 use crate::stats::{Counters, DropReason};
@@ -31,7 +31,7 @@ pub struct EmitterBuilder {
     queue_events: usize,
     queue_bytes: usize,
     policy: DropPolicy,
-    batch: BatchBounds,
+    batch: batch::Bounds,
     drop_timeout: Duration,
     #[cfg(feature = "sanitize")]
     sanitizer: Option<Arc<lapwing_sanitizer::Sanitizer>>,
@@ -55,7 +55,13 @@ impl Default for EmitterBuilder {
             queue_events: 16_384,
             queue_bytes: 32 << 20,
             policy: DropPolicy::default(),
-            batch: BatchBounds { events: 1_000, bytes: 1 << 20, linger: Duration::from_millis(50) },
+            batch: batch::Bounds {
+                events: 1_000,
+                bytes: 1 << 20,
+                linger: Duration::from_millis(50),
+                min_pause: Duration::from_millis(100),
+                max_pause: Duration::from_secs(10),
+            },
             drop_timeout: Duration::from_secs(2),
             #[cfg(feature = "sanitize")]
             sanitizer: None,
@@ -134,6 +140,12 @@ impl EmitterBuilder {
     /// An event waits at most this long for company; 50 ms unless told.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.batch.linger = linger;
+        self
+    }
+
+    /// The pauses between attempts, before jitter: the first, and the longest; 100 ms and 10 s unless told.
+    pub fn retry_pauses(mut self, first: Duration, longest: Duration) -> Self {
+        (self.batch.min_pause, self.batch.max_pause) = (first, longest);
         self
     }
 

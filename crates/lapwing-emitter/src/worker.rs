@@ -6,23 +6,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use lapwing_event::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use crate::FlushError;
-use crate::batch::{Batch, BatchBounds, Encoded};
+use crate::batch::{Batch, Bounds, Encoded};
 use crate::queue::Queue;
 use crate::stats::{Counters, DropReason};
 use crate::transport::{Delivery, SendError, Transport};
 
 /// Losses are reported at most this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
-/// The shortest and the longest pause between attempts, before jitter.
-const MIN_PAUSE: Duration = Duration::from_millis(100);
-const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Encodes an event, masking it first where the application asked for that.
 pub(crate) type Encode = dyn Fn(Event) -> Result<Encoded, DropReason> + Send;
@@ -42,7 +38,7 @@ pub(crate) struct Worker {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     encode: Box<Encode>,
-    bounds: BatchBounds,
+    bounds: Bounds,
     control: mpsc::Receiver<Control>,
     /// Events taken from the queue so far.
     taken: u64,
@@ -65,7 +61,7 @@ impl Worker {
         queue: Arc<Queue>,
         counters: Arc<Counters>,
         encode: Box<Encode>,
-        bounds: BatchBounds,
+        bounds: Bounds,
         control: mpsc::Receiver<Control>,
     ) -> Self {
         Self {
@@ -143,7 +139,7 @@ impl Worker {
     /// Sends the events, in parts where the destination finds them too large, until all are settled.
     async fn deliver(&mut self, events: Vec<Encoded>, transport: &mut dyn Transport) {
         let mut parts = vec![events];
-        let mut pauses = pauses();
+        let mut pauses = self.bounds.pauses();
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
                 continue;
@@ -157,7 +153,7 @@ impl Worker {
                     self.counters.acknowledged(part.len() - rejected);
                     self.counters.dropped(DropReason::Rejected, rejected);
                     reason.into_iter().for_each(|reason| self.counters.fault(reason));
-                    pauses = self::pauses();
+                    pauses = self.bounds.pauses();
                 }
                 Err(SendError::TooLarge) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
@@ -171,7 +167,7 @@ impl Worker {
                 Err(SendError::Retry { fault, after }) => {
                     self.counters.retry(fault);
                     parts.push(part);
-                    let pause = after.or_else(|| pauses.next()).unwrap_or(MAX_PAUSE);
+                    let pause = after.or_else(|| pauses.next()).unwrap_or(self.bounds.max_pause);
                     self.pause(Instant::now() + pause).await;
                 }
             }
@@ -254,11 +250,6 @@ impl Worker {
             self.last_report = Some(Instant::now());
         }
     }
-}
-
-fn pauses() -> impl Iterator<Item = Duration> {
-    let pauses = ExponentialBuilder::new().with_min_delay(MIN_PAUSE).with_max_delay(MAX_PAUSE);
-    pauses.without_max_times().with_jitter().build()
 }
 
 async fn at(deadline: Option<Instant>) {

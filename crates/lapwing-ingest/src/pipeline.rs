@@ -13,6 +13,7 @@ use lapwing_bus::{Batch, BusError, Checkpoint, Message, Record, Sink, Source, to
 use lapwing_event::{
     Arrival, Event, EventId, MAX_EVENT_BYTES, Rejection, SanitizedEvent, TenantId, Timestamp, decode_raw,
 };
+use lapwing_sanitizer::Sanitizer;
 use prometheus_client::registry::Registry;
 use tracing::{error, warn};
 
@@ -43,6 +44,7 @@ pub struct Pipeline {
     sanitize: Arc<Sanitize>,
     config: IngestConfig,
     metrics: PipelineMetrics,
+    lag_measured: Option<Instant>,
 }
 
 /// What became of a part of a batch, in order.
@@ -53,15 +55,27 @@ struct Yield {
 }
 
 impl Pipeline {
-    /// A pipeline from `source`, which is subscribed to the raw topic, to `sink`.
-    pub(crate) fn with(
+    /// A pipeline from `source`, which is subscribed to the raw topic, to `sink`. Its counters go to `registry`.
+    pub fn new(
+        source: Box<dyn Source>,
+        sink: Arc<dyn Sink>,
+        sanitizer: Arc<Sanitizer>,
+        config: IngestConfig,
+        registry: &mut Registry,
+    ) -> Self {
+        let sanitize =
+            move |event| sanitizer.sanitize(event).map_err(|failure| Rejection::new("$", failure.to_string()));
+        Self::with(source, sink, Arc::new(sanitize), config, registry)
+    }
+
+    fn with(
         source: Box<dyn Source>,
         sink: Arc<dyn Sink>,
         sanitize: Arc<Sanitize>,
         config: IngestConfig,
         registry: &mut Registry,
     ) -> Self {
-        Self { source, sink, sanitize, config, metrics: PipelineMetrics::new(registry) }
+        Self { source, sink, sanitize, config, metrics: PipelineMetrics::new(registry), lag_measured: None }
     }
 
     /// Works until `shutdown` completes; the batch at hand is finished first. While the bus is away it tries
@@ -97,7 +111,7 @@ impl Pipeline {
         mut shutdown: Pin<&mut (impl Future<Output = ()> + FusedFuture)>,
     ) -> Result<bool, IngestError> {
         let checkpoint = checkpoint_after(&batch);
-        let Yield { clean, dead } = self.sanitize_batch(batch).await?;
+        let Yield { clean, dead } = sanitize_batch(batch, &self.sanitize, &self.metrics, self.config.workers()).await?;
         for (topic, records) in [(topics::DEAD_LETTERS, dead), (topics::CLEAN, clean)] {
             if !records.is_empty() && !send(&*self.sink, topic, records, shutdown.as_mut()).await? {
                 return Ok(false);
@@ -114,31 +128,41 @@ impl Pipeline {
         }
     }
 
-    /// Sanitizes on several threads; the parts are put together again in order.
-    async fn sanitize_batch(&self, batch: Batch) -> Result<Yield, IngestError> {
-        let mut messages = batch.messages;
-        let part = messages.len().div_ceil(self.config.workers());
-        let mut parts = Vec::new();
-        while !messages.is_empty() {
-            let rest = messages.split_off(part.min(messages.len()));
-            let (sanitize, metrics) = (Arc::clone(&self.sanitize), self.metrics.clone());
-            parts.push(tokio::task::spawn_blocking(move || sanitize_part(&messages, &*sanitize, &metrics)));
-            messages = rest;
-        }
-        let mut all = Yield::default();
-        for part in parts {
-            let Yield { clean, dead } = part.await?;
-            all.clean.extend(clean);
-            all.dead.extend(dead);
-        }
-        Ok(all)
-    }
-
+    /// Asking costs a round trip to the broker, so it is not done for every batch.
     async fn measure_lag(&mut self) {
+        if self.lag_measured.is_some_and(|last| last.elapsed() < LAG_INTERVAL) {
+            return;
+        }
+        self.lag_measured = Some(Instant::now());
         if let Ok(lag) = self.source.lag().await {
             self.metrics.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
         }
     }
+}
+
+/// Sanitizes on several threads; the parts are put together again in order.
+async fn sanitize_batch(
+    batch: Batch,
+    sanitize: &Arc<Sanitize>,
+    metrics: &PipelineMetrics,
+    workers: usize,
+) -> Result<Yield, IngestError> {
+    let mut messages = batch.messages;
+    let part = messages.len().div_ceil(workers);
+    let mut parts = Vec::with_capacity(workers);
+    while !messages.is_empty() {
+        let rest = messages.split_off(part.min(messages.len()));
+        let (sanitize, metrics) = (Arc::clone(sanitize), metrics.clone());
+        parts.push(tokio::task::spawn_blocking(move || sanitize_part(&messages, &*sanitize, &metrics)));
+        messages = rest;
+    }
+    let mut all = Yield::default();
+    for part in parts {
+        let Yield { clean, dead } = part.await?;
+        all.clean.extend(clean);
+        all.dead.extend(dead);
+    }
+    Ok(all)
 }
 
 /// Behind the last message of each partition.
@@ -252,9 +276,13 @@ async fn send(
     }
 }
 
+const LAG_INTERVAL: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 fn backoff() -> impl Iterator<Item = Duration> {
     let pauses = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_max_delay(MAX_PAUSE);
     pauses.without_max_times().with_jitter().build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,21 +144,17 @@ pub(crate) struct View {
 
 impl View {
     fn over(id: PartitionId, fields: Fields, searcher: Searcher) -> tantivy::Result<Self> {
-        let (mut times, mut ids): (Option<(Timestamp, Timestamp)>, Option<(Vec<u8>, Vec<u8>)>) = (None, None);
+        let (mut times, mut ids) = (None, None);
         for segment in searcher.segment_readers() {
             let column = segment.fast_fields().date(schema::TIME)?;
-            let nanos = |at: tantivy::DateTime| Timestamp::from_nanos(at.into_timestamp_nanos());
-            let (least, greatest) = (nanos(column.min_value()), nanos(column.max_value()));
-            times = Some(times.map_or((least, greatest), |(a, b)| (a.min(least), b.max(greatest))));
+            let time = |at: tantivy::DateTime| Timestamp::from_nanos(at.into_timestamp_nanos());
+            widen(&mut times, time(column.min_value()), time(column.max_value()));
             let Some(field) = fields.get("id") else { continue };
             let inverted = segment.inverted_index(field)?;
             let first = first_term(inverted.terms().range().into_stream().map_err(io_error)?);
             let last = first_term(inverted.terms().range().backward().into_stream().map_err(io_error)?);
             if let (Some(first), Some(last)) = (first, last) {
-                ids = Some(match ids {
-                    Some((a, b)) => (a.min(first), b.max(last)),
-                    None => (first, last),
-                });
+                widen(&mut ids, first, last);
             }
         }
         Ok(Self { id, fields, searcher, times, ids })
@@ -192,6 +188,14 @@ impl View {
         }
         Ok(false)
     }
+}
+
+/// Makes a closed range cover another one.
+fn widen<T: Ord>(range: &mut Option<(T, T)>, low: T, high: T) {
+    *range = Some(match range.take() {
+        Some((first, last)) => (first.min(low), last.max(high)),
+        None => (low, high),
+    });
 }
 
 fn first_term(mut stream: tantivy::termdict::TermStreamer<'_>) -> Option<Vec<u8>> {

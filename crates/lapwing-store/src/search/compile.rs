@@ -9,6 +9,7 @@ use tantivy::query::{
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DateTime, Term};
 
+use super::complement::Complement;
 use super::expand::Expansion;
 use super::{Deadline, Scope};
 use crate::partition::View;
@@ -43,25 +44,16 @@ impl Compiler<'_> {
     fn query(&self, query: &Query) -> Result<Boxed, SearchError> {
         match query {
             Query::All => Ok(Box::new(AllQuery)),
-            Query::And(parts) => self.and(parts),
+            Query::And(parts) => {
+                let part = |part: &Query| Ok((Occur::Must, self.query(part)?));
+                Ok(Box::new(BooleanQuery::new(parts.iter().map(part).collect::<Result<_, SearchError>>()?)))
+            }
             Query::Or(branches) => {
                 Ok(any(branches.iter().map(|branch| self.query(branch)).collect::<Result<_, _>>()?))
             }
-            Query::Not(_) => self.and(std::slice::from_ref(query)),
+            Query::Not(query) => Ok(Box::new(Complement::of(self.query(query)?))),
             Query::Is(condition) => self.condition(condition),
         }
-    }
-
-    fn and(&self, parts: &[Query]) -> Result<Boxed, SearchError> {
-        let clause = |part: &Query| match part {
-            Query::Not(inner) => Ok((Occur::MustNot, self.query(inner)?)),
-            part => Ok((Occur::Must, self.query(part)?)),
-        };
-        let mut clauses: Vec<_> = parts.iter().map(clause).collect::<Result<_, SearchError>>()?;
-        if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
-            clauses.push((Occur::Must, Box::new(AllQuery)));
-        }
-        Ok(Box::new(BooleanQuery::new(clauses)))
     }
 
     fn condition(&self, condition: &Condition) -> Result<Boxed, SearchError> {

@@ -2,6 +2,7 @@
 //! time, of concurrency and of expanded terms, and always within one tenant.
 
 mod compile;
+mod complement;
 mod cursor;
 mod expand;
 mod follow;

@@ -126,7 +126,8 @@ fn faults_have_a_position_and_a_remedy() {
     check("refusal:maybe", 0, "not true or false", None);
     check("@timestamp:>yesterday", 0, "not a time", None);
     check("a !!!", 5, "ends where", None);
-    check("???:x", 0, "no letter or digit", None);
+    check("a §§ b", 2, "no letter or digit", None);
+    check("???:x", 0, "within one word", None);
     check("content.messages:x", 0, "not searchable", None);
     check("prompt:>x", 0, "has no order", None);
     check("prompt:a-b*", 0, "within one word", None);

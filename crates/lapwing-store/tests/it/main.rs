@@ -1,0 +1,8 @@
+//! The store as its users see it.
+
+mod api;
+mod durability;
+mod oracle;
+mod search;
+#[path = "../support/mod.rs"]
+mod support;

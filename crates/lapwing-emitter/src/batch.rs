@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
-use lapwing_event::EventId;
+use lapwing_event::{Event, EventId, MAX_EVENT_BYTES, encode};
+
+use crate::DropReason;
 
 /// One event, ready to be sent.
 #[derive(Debug, Clone)]
@@ -15,6 +16,26 @@ pub(crate) struct Encoded {
     pub json: Bytes,
 }
 
+impl Encoded {
+    pub(crate) fn new(event: &Event) -> Result<Self, DropReason> {
+        let json = encode(event);
+        if json.len() > MAX_EVENT_BYTES {
+            return Err(DropReason::TooLarge);
+        }
+        Ok(Self::with(event, json.into()))
+    }
+
+    /// From JSON that was encoded before.
+    pub(crate) fn from_json(json: Bytes) -> Result<Self, DropReason> {
+        let event: Event = serde_json::from_slice(&json).map_err(|_| DropReason::Spool)?;
+        Ok(Self::with(&event, json))
+    }
+
+    fn with(event: &Event, json: Bytes) -> Self {
+        Self { id: event.id, tenant: event.tenant.id.to_string(), key: event.partition_key().into(), json }
+    }
+}
+
 /// How much goes out at once, how long an event may wait for company, and how long to wait between attempts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -23,15 +44,6 @@ pub(crate) struct Bounds {
     pub linger: Duration,
     pub min_pause: Duration,
     pub max_pause: Duration,
-}
-
-impl Bounds {
-    /// The pauses between attempts: each about twice the one before, with jitter, so that the clients of a
-    /// server that returns do not all come at once.
-    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
-        let pauses = ExponentialBuilder::new().with_min_delay(self.min_pause).with_max_delay(self.max_pause);
-        pauses.without_max_times().with_jitter().build()
-    }
 }
 
 /// What is being gathered.

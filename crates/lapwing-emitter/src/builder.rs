@@ -1,19 +1,22 @@
 //! Where events go and within which bounds.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use lapwing_bus::Sink;
-use lapwing_event::{Event, MAX_EVENT_BYTES, Service, TenantId, encode};
+use lapwing_event::{ErrorDetail, Kind, Outcome, Service, TenantId};
 use tokio::sync::mpsc;
 
 use crate::batch::{self, Encoded};
 use crate::emitter::{Defaults, Inner};
 use crate::queue::{Bounds, Queue};
-use crate::stats::{Counters, DropReason};
+use crate::sampling::Sampling;
+use crate::spool::Spool;
+use crate::stats::Counters;
 use crate::transport::{ToSink, Transport};
-use crate::worker::{Encode, Worker};
+use crate::worker::{Describe, Encode, Parts, Worker};
 use crate::{BuildError, DropPolicy, Emitter};
 
 /// So many flushes may wait at once.
@@ -33,6 +36,8 @@ pub struct EmitterBuilder {
     policy: DropPolicy,
     batch: batch::Bounds,
     drop_timeout: Duration,
+    spool: Option<(PathBuf, u64)>,
+    sampling: Option<Sampling>,
     #[cfg(feature = "sanitize")]
     sanitizer: Option<Arc<lapwing_sanitizer::Sanitizer>>,
 }
@@ -63,6 +68,8 @@ impl Default for EmitterBuilder {
                 max_pause: Duration::from_secs(10),
             },
             drop_timeout: Duration::from_secs(2),
+            spool: None,
+            sampling: None,
             #[cfg(feature = "sanitize")]
             sanitizer: None,
         }
@@ -155,6 +162,20 @@ impl EmitterBuilder {
         self
     }
 
+    /// While the destination is away, batches wait in this folder, at most so many bytes of them, also over a
+    /// restart and a crash of the process. A folder has one emitter. The files hold content as it was emitted.
+    pub fn spool(mut self, folder: impl Into<PathBuf>, max_bytes: u64) -> Self {
+        self.spool = Some((folder.into(), max_bytes));
+        self
+    }
+
+    /// Keeps this share of the sessions, between 0 and 1, each as a whole; all of them unless told. Errors, and
+    /// what a guardrail blocked, changed or flagged, are always kept.
+    pub fn sample_sessions(mut self, rate: f64) -> Self {
+        self.sampling = Some(Sampling::new(rate));
+        self
+    }
+
     /// Masks personal data and secrets before anything leaves the process. What cannot be sanitized is lost
     /// and counted.
     #[cfg(feature = "sanitize")]
@@ -181,13 +202,29 @@ impl EmitterBuilder {
         };
         let queue = Arc::new(Queue::new(bounds, Arc::clone(&counters)));
         let (control, requests) = mpsc::channel(MAX_WAITING);
-        let worker = Worker::new(Arc::clone(&queue), Arc::clone(&counters), self.encode(), self.batch, requests);
+        let service = Service { name, version: self.version.take() };
+        let defaults = Defaults { service, environment: self.environment.take(), tenant: self.tenant.clone() };
+        let spool = self.spool.take().map(|(folder, max_bytes)| Spool::open(&folder, max_bytes)).transpose();
+        let worker = Worker::new(Parts {
+            queue: Arc::clone(&queue),
+            counters: Arc::clone(&counters),
+            encode: self.encode(),
+            describe: describe(defaults.clone()),
+            bounds: self.batch,
+            control: requests,
+            spool: spool.map_err(BuildError::Spool)?,
+        });
         let thread = std::thread::Builder::new().name("lapwing-emitter".to_owned());
         thread.spawn(move || runtime.block_on(worker.run(transport)))?;
-        let service = Service { name, version: self.version };
-        let defaults = Defaults { service, environment: self.environment, tenant: self.tenant };
-        let closed = AtomicBool::new(false);
-        Ok(Emitter::from_inner(Inner { queue, counters, defaults, control, drop_timeout: self.drop_timeout, closed }))
+        Ok(Emitter::from_inner(Inner {
+            queue,
+            counters,
+            defaults,
+            sampling: self.sampling,
+            control,
+            drop_timeout: self.drop_timeout,
+            closed: AtomicBool::new(false),
+        }))
     }
 
     fn transport(&mut self) -> Result<Box<dyn Transport>, BuildError> {
@@ -202,24 +239,31 @@ impl EmitterBuilder {
     fn encode(&mut self) -> Box<Encode> {
         match self.sanitizer.take() {
             Some(sanitizer) => Box::new(move |event| {
-                let event = sanitizer.sanitize(event).map_err(|_| DropReason::Sanitize)?;
-                encoded(&event)
+                let event = sanitizer.sanitize(event).map_err(|_| crate::DropReason::Sanitize)?;
+                Encoded::new(&event)
             }),
-            None => Box::new(|event| encoded(&event)),
+            None => Box::new(|event| Encoded::new(&event)),
         }
     }
 
     #[cfg(not(feature = "sanitize"))]
     fn encode(&mut self) -> Box<Encode> {
-        Box::new(|event| encoded(&event))
+        Box::new(|event| Encoded::new(&event))
     }
 }
 
-fn encoded(event: &Event) -> Result<Encoded, DropReason> {
-    let json = encode(event);
-    if json.len() > MAX_EVENT_BYTES {
-        return Err(DropReason::TooLarge);
-    }
-    let tenant = event.tenant.id.to_string();
-    Ok(Encoded { id: event.id, tenant, key: event.partition_key().into(), json: json.into() })
+/// The event that tells of losses, so that whoever searches sees that something is missing.
+fn describe(defaults: Defaults) -> Box<Describe> {
+    Box::new(move |message| {
+        let mut event = defaults.event(Kind::Error);
+        event.outcome = Outcome::Error;
+        event.error = Some(Box::new(ErrorDetail {
+            kind: "lapwing_events_dropped".to_owned(),
+            message: Some(message),
+            code: None,
+            retryable: Some(false),
+            stack: None,
+        }));
+        event
+    })
 }

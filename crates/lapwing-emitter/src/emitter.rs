@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::identity::{new_id, now};
 use crate::queue::Queue;
+use crate::sampling::Sampling;
 use crate::stats::{Counters, DropReason};
 use crate::worker::{Control, Reply};
-use crate::{EmitterBuilder, FlushError, Interaction, Stats};
+use crate::{Context, EmitterBuilder, FlushError, Interaction, Stats};
 
 /// Beyond the deadline of a shutdown, the thread gets this long to say how it went.
 const GRACE: Duration = Duration::from_millis(500);
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub queue: Arc<Queue>,
     pub counters: Arc<Counters>,
     pub defaults: Defaults,
+    pub sampling: Option<Sampling>,
     pub control: mpsc::Sender<Control>,
     pub drop_timeout: Duration,
     pub closed: AtomicBool,
@@ -41,6 +43,18 @@ pub(crate) struct Defaults {
     pub tenant: TenantId,
 }
 
+impl Defaults {
+    /// An empty event, now.
+    pub(crate) fn event(&self, kind: Kind) -> Event {
+        let at = now();
+        let mut event = Event::new(kind, new_id(at), at, "");
+        event.service.clone_from(&self.service);
+        event.environment.clone_from(&self.environment);
+        event.tenant.id.clone_from(&self.tenant);
+        event
+    }
+}
+
 impl Emitter {
     /// Says where events go, and how.
     pub fn builder() -> EmitterBuilder {
@@ -51,24 +65,23 @@ impl Emitter {
         Self { inner: Arc::new(inner) }
     }
 
-    /// An empty event of this application, with an id, at this time. Fill in the section of its kind and
+    /// An empty event of this application, with an id, at this time, in the current [`Context`]. Fill in the section of its kind and
     /// [`emit`](Self::emit) it.
     pub fn event(&self, kind: Kind) -> Event {
-        let at = now();
-        let defaults = &self.inner.defaults;
-        let mut event = Event::new(kind, new_id(at), at, "");
-        event.service.clone_from(&defaults.service);
-        event.environment.clone_from(&defaults.environment);
-        event.tenant.id.clone_from(&defaults.tenant);
+        let mut event = self.inner.defaults.event(kind);
+        Context::current(|context| context.fill(&mut event));
         event
     }
 
     /// Queues the event. Never blocks, never panics; what cannot be queued is counted as lost.
     pub fn emit(&self, event: Event) {
         self.inner.counters.emitted();
-        match self.inner.closed.load(Ordering::Relaxed) {
-            true => self.inner.counters.dropped(DropReason::Shutdown, 1),
-            false => self.inner.queue.push(event),
+        if self.inner.closed.load(Ordering::Relaxed) {
+            return self.inner.counters.dropped(DropReason::Shutdown, 1);
+        }
+        match &self.inner.sampling {
+            Some(sampling) if !sampling.keeps(&event) => self.inner.counters.sampled_out(),
+            _ => self.inner.queue.push(event),
         }
     }
 

@@ -21,6 +21,9 @@ pub enum BuildError {
     /// The broker's settings are at fault.
     #[error("bus cannot be set up")]
     Bus(#[from] lapwing_bus::BusError),
+    /// The spool's folder cannot be used, or another emitter uses it.
+    #[error("spool cannot be opened")]
+    Spool(#[source] std::io::Error),
     /// The operating system gave no thread.
     #[error("emitter's thread cannot be started")]
     Thread(#[from] std::io::Error),

@@ -2,7 +2,8 @@
 //!
 //! [`Emitter::emit`] never blocks and never panics: it puts the event into a bounded queue, and one thread of
 //! the emitter's own carries batches to the endpoint, the broker or the log, again and again until they are
-//! acknowledged. When the queue is full, [`DropPolicy`] decides; every loss is counted by reason
+//! acknowledged. With a [spool](EmitterBuilder::spool) they wait on disk meanwhile. When the queue is full,
+//! [`DropPolicy`] decides; every loss is counted by reason
 //! ([`Emitter::stats`]). It works in and outside of an async runtime, and draws in no broker library unless
 //! the feature `kafka` asks for it.
 //!
@@ -22,17 +23,22 @@
 
 mod batch;
 mod builder;
+mod context;
 mod emitter;
 mod error;
 mod identity;
 mod interaction;
 mod queue;
+mod retry;
+mod sampling;
+mod spool;
 mod stats;
 mod tool_call;
 mod transport;
 mod worker;
 
 pub use builder::EmitterBuilder;
+pub use context::Context;
 pub use emitter::Emitter;
 pub use error::{BuildError, FlushError};
 pub use interaction::Interaction;

@@ -1,7 +1,7 @@
 //! What the emitter counts: nothing is lost without a number going up.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Why an event was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,11 +16,14 @@ pub enum DropReason {
     Sanitize,
     /// The emitter was shut down before it was acknowledged.
     Shutdown,
+    /// The spool was full, or the disk failed.
+    Spool,
 }
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::QueueFull, Self::TooLarge, Self::Rejected, Self::Sanitize, Self::Shutdown];
+    pub const ALL: [Self; 6] =
+        [Self::QueueFull, Self::TooLarge, Self::Rejected, Self::Sanitize, Self::Shutdown, Self::Spool];
 
     /// A short name, for metrics and logs.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +33,7 @@ impl DropReason {
             Self::Rejected => "rejected",
             Self::Sanitize => "sanitize",
             Self::Shutdown => "shutdown",
+            Self::Spool => "spool",
         }
     }
 }
@@ -43,6 +47,10 @@ pub struct Stats {
     pub acknowledged: u64,
     /// Events in the queue now.
     pub queued: usize,
+    /// Events that wait on disk now.
+    pub spooled: usize,
+    /// Events that sampling left out; they are not lost by accident and not counted as dropped.
+    pub sampled_out: u64,
     /// Attempts to send that failed and were or will be repeated.
     pub retries: u64,
     /// Lost events, in the order of [`DropReason::ALL`].
@@ -68,6 +76,8 @@ impl Stats {
 pub(crate) struct Counters {
     emitted: AtomicU64,
     acknowledged: AtomicU64,
+    spooled: AtomicUsize,
+    sampled_out: AtomicU64,
     retries: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
     last_fault: Mutex<Option<String>>,
@@ -80,6 +90,14 @@ impl Counters {
 
     pub(crate) fn acknowledged(&self, events: usize) {
         self.acknowledged.fetch_add(events as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn spooled(&self, events: usize) {
+        self.spooled.store(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sampled_out(&self) {
+        self.sampled_out.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn dropped(&self, reason: DropReason, events: usize) {
@@ -100,6 +118,8 @@ impl Counters {
             emitted: self.emitted.load(Ordering::Relaxed),
             acknowledged: self.acknowledged.load(Ordering::Relaxed),
             queued,
+            spooled: self.spooled.load(Ordering::Relaxed),
+            sampled_out: self.sampled_out.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             dropped: std::array::from_fn(|reason| self.dropped[reason].load(Ordering::Relaxed)),
             last_fault: self.last_fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),

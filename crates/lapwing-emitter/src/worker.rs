@@ -6,19 +6,25 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use lapwing_event::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::FlushError;
 use crate::batch::{Batch, Bounds, Encoded};
 use crate::queue::Queue;
+use crate::retry::Retry;
+use crate::spool::{Spool, SpoolError};
 use crate::stats::{Counters, DropReason};
 use crate::transport::{Delivery, SendError, Transport};
 
 /// Losses are reported at most this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Makes the event that tells of losses.
+pub(crate) type Describe = dyn Fn(String) -> Event + Send;
 
 /// Encodes an event, masking it first where the application asked for that.
 pub(crate) type Encode = dyn Fn(Event) -> Result<Encoded, DropReason> + Send;
@@ -34,12 +40,20 @@ pub(crate) enum Control {
     Stop { deadline: Instant, reply: Reply },
 }
 
+/// What the thread works with.
+pub(crate) struct Parts {
+    pub queue: Arc<Queue>,
+    pub counters: Arc<Counters>,
+    pub encode: Box<Encode>,
+    pub describe: Box<Describe>,
+    pub bounds: Bounds,
+    pub control: mpsc::Receiver<Control>,
+    pub spool: Option<Spool>,
+}
+
 pub(crate) struct Worker {
-    queue: Arc<Queue>,
-    counters: Arc<Counters>,
-    encode: Box<Encode>,
-    bounds: Bounds,
-    control: mpsc::Receiver<Control>,
+    parts: Parts,
+    retry: Retry,
     /// Events taken from the queue so far.
     taken: u64,
     flushes: Vec<Flush>,
@@ -48,6 +62,8 @@ pub(crate) struct Worker {
     told: u64,
     reported: u64,
     last_report: Option<Instant>,
+    /// A report that goes out as an event with the next batch.
+    owed: Option<String>,
 }
 
 struct Flush {
@@ -56,26 +72,25 @@ struct Flush {
     reply: Reply,
 }
 
+/// What is left of a batch after an attempt that may be repeated.
+struct Unsettled {
+    rest: Vec<Encoded>,
+    after: Option<Duration>,
+}
+
 impl Worker {
-    pub(crate) fn new(
-        queue: Arc<Queue>,
-        counters: Arc<Counters>,
-        encode: Box<Encode>,
-        bounds: Bounds,
-        control: mpsc::Receiver<Control>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        parts.counters.spooled(parts.spool.as_ref().map_or(0, Spool::len));
         Self {
-            queue,
-            counters,
-            encode,
-            bounds,
-            control,
+            retry: Retry::new(&parts.bounds),
+            parts,
             taken: 0,
             flushes: Vec::new(),
             stop: None,
             told: 0,
             reported: 0,
             last_report: None,
+            owed: None,
         }
     }
 
@@ -83,16 +98,25 @@ impl Worker {
     pub(crate) async fn run(mut self, mut transport: Box<dyn Transport>) {
         loop {
             let batch = self.gather().await;
-            if batch.is_empty() && self.stop.is_some() {
+            if batch.is_empty() && self.stop.is_some() && (self.has_no_backlog() || self.is_over()) {
                 break;
             }
-            self.deliver(batch.events, &mut *transport).await;
+            match self.parts.spool.take() {
+                None => self.deliver(batch.events, &mut *transport).await,
+                Some(mut spool) => {
+                    self.deliver_or_spool(batch.events, &mut spool, &mut *transport).await;
+                    self.parts.counters.spooled(spool.len());
+                    self.parts.spool = Some(spool);
+                }
+            }
             self.answer_flushes();
             self.report_losses();
         }
+        self.answer_flushes();
     }
 
-    /// The next batch: full, or as much as came while lingering, or what there is if somebody waits for it.
+    /// The next batch: full, or as much as came while lingering, or what there is if somebody waits for it. Empty
+    /// if the spool's next attempt is due, or there is nothing left before the end.
     async fn gather(&mut self) -> Batch {
         let mut batch = Batch::default();
         let mut due = None;
@@ -101,77 +125,168 @@ impl Worker {
             if batch.is_empty() {
                 self.answer_flushes();
             }
-            let hurried = self.stop.is_some() || !self.flushes.is_empty() && !batch.is_empty();
-            let late = due.is_some_and(|due| Instant::now() >= due);
-            if hurried || late || batch.is_full(&self.bounds) {
+            let attempt = (!self.has_no_backlog()).then(|| self.retry.at().unwrap_or_else(Instant::now));
+            let hurried = self.stop.is_some() || !self.flushes.is_empty();
+            let ended = self.stop.is_some() && (attempt.is_none() || self.is_over());
+            let now = Instant::now();
+            let late = [due, attempt].into_iter().flatten().any(|at| now >= at);
+            if batch.is_full(&self.parts.bounds) || hurried && !batch.is_empty() || ended || late {
                 return batch;
             }
             if !batch.is_empty() && due.is_none() {
-                due = Some(Instant::now() + self.bounds.linger);
+                due = Some(now + self.parts.bounds.linger);
             }
-            let queue = Arc::clone(&self.queue);
+            let queue = Arc::clone(&self.parts.queue);
             let wait = async {
                 match due {
                     None => queue.any().await,
                     Some(due) => queue.full_batch(due).await,
                 }
             };
+            let stop = self.stop;
             tokio::select! {
                 () = wait => {}
-                control = self.control.recv() => self.obey(control),
+                () = at(attempt) => {}
+                () = at(stop) => {}
+                control = self.parts.control.recv(), if stop.is_none() => self.obey(control),
             }
         }
     }
 
     fn fill(&mut self, batch: &mut Batch) {
-        while !batch.is_full(&self.bounds) {
-            let Some(event) = self.queue.pop() else { return };
+        if self.retry.at().is_none()
+            && let Some(report) = self.owed.take()
+        {
+            let event = (self.parts.describe)(report);
+            self.parts.counters.emitted();
+            self.encode(event, batch);
+        }
+        while !batch.is_full(&self.parts.bounds) {
+            let Some(event) = self.parts.queue.pop() else { return };
             self.taken += 1;
-            match catch_unwind(AssertUnwindSafe(|| (self.encode)(event))) {
-                Ok(Ok(encoded)) => batch.push(encoded),
-                Ok(Err(reason)) => self.counters.dropped(reason, 1),
-                // A fault of ours that one event provokes; the others must not pay for it.
-                Err(_) => self.counters.dropped(DropReason::Sanitize, 1),
+            self.encode(event, batch);
+        }
+    }
+
+    fn encode(&self, event: Event, batch: &mut Batch) {
+        match catch_unwind(AssertUnwindSafe(|| (self.parts.encode)(event))) {
+            Ok(Ok(encoded)) => batch.push(encoded),
+            Ok(Err(reason)) => self.parts.counters.dropped(reason, 1),
+            // A fault of ours that one event provokes; the others must not pay for it.
+            Err(_) => self.parts.counters.dropped(DropReason::Sanitize, 1),
+        }
+    }
+
+    /// Without a spool: tries until everything is settled.
+    async fn deliver(&mut self, events: Vec<Encoded>, transport: &mut dyn Transport) {
+        let mut left = events;
+        while !left.is_empty() {
+            if self.is_over() {
+                return self.parts.counters.dropped(DropReason::Shutdown, left.len());
+            }
+            match self.settle(left, transport).await {
+                Ok(()) => return,
+                Err(Unsettled { rest, after }) => {
+                    self.retry.failed(after);
+                    self.report_losses();
+                    self.pause().await;
+                    left = rest;
+                }
             }
         }
     }
 
-    /// Sends the events, in parts where the destination finds them too large, until all are settled.
-    async fn deliver(&mut self, events: Vec<Encoded>, transport: &mut dyn Transport) {
+    /// With a spool: straight to the destination while that answers, else to disk; and when it answers again,
+    /// first what is on disk, so that the order is kept. Makes at most one attempt.
+    async fn deliver_or_spool(&mut self, events: Vec<Encoded>, spool: &mut Spool, transport: &mut dyn Transport) {
+        let may_try = self.retry.is_due() && !self.is_over();
+        if !events.is_empty() && spool.is_empty() && may_try {
+            if let Err(Unsettled { rest, after }) = self.settle(events, transport).await {
+                self.retry.failed(after);
+                self.store(&rest, spool);
+            }
+            return;
+        }
+        if !events.is_empty() {
+            self.store(&events, spool);
+        }
+        if !may_try {
+            return;
+        }
+        let replayed = match spool.oldest() {
+            Ok(Some(lines)) => self.replay(lines, transport).await,
+            Ok(None) => return,
+            Err(error) => return self.spool_fault(&error),
+        };
+        match replayed {
+            Ok(()) => spool.acknowledge().unwrap_or_else(|error| self.spool_fault(&error.into())),
+            Err(after) => self.retry.failed(after),
+        }
+    }
+
+    async fn replay(&mut self, lines: Vec<Bytes>, transport: &mut dyn Transport) -> Result<(), Option<Duration>> {
+        let mut events = Vec::with_capacity(lines.len());
+        for line in lines {
+            match Encoded::from_json(line) {
+                Ok(event) => events.push(event),
+                Err(reason) => self.parts.counters.dropped(reason, 1),
+            }
+        }
+        self.settle(events, transport).await.map_err(|unsettled| unsettled.after)
+    }
+
+    fn store(&mut self, events: &[Encoded], spool: &mut Spool) {
+        match spool.append(events.iter().map(|event| &event.json)) {
+            Ok(()) => {}
+            Err(error) => {
+                self.parts.counters.fault(error.to_string());
+                self.parts.counters.dropped(DropReason::Spool, events.len());
+            }
+        }
+    }
+
+    fn spool_fault(&mut self, error: &SpoolError) {
+        error!(%error, "spool failed");
+        self.parts.counters.fault(error.to_string());
+        match error {
+            SpoolError::Damaged { events } => self.parts.counters.dropped(DropReason::Spool, *events),
+            // The disk may recover.
+            SpoolError::Full | SpoolError::Io(_) => self.retry.failed(None),
+        }
+    }
+
+    /// Sends the events, in parts where the destination finds them too large.
+    async fn settle(&mut self, events: Vec<Encoded>, transport: &mut dyn Transport) -> Result<(), Unsettled> {
         let mut parts = vec![events];
-        let mut pauses = self.bounds.pauses();
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
                 continue;
             }
-            if self.is_over() {
-                self.counters.dropped(DropReason::Shutdown, part.len());
-                continue;
-            }
             match self.attempt(&part, transport).await {
                 Ok(Delivery { rejected, reason }) => {
-                    self.counters.acknowledged(part.len() - rejected);
-                    self.counters.dropped(DropReason::Rejected, rejected);
-                    reason.into_iter().for_each(|reason| self.counters.fault(reason));
-                    pauses = self.bounds.pauses();
+                    self.parts.counters.acknowledged(part.len() - rejected);
+                    self.parts.counters.dropped(DropReason::Rejected, rejected);
+                    reason.into_iter().for_each(|reason| self.parts.counters.fault(reason));
+                    self.retry.succeeded();
                 }
                 Err(SendError::TooLarge) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
                     parts.extend([second, part]);
                 }
-                Err(SendError::TooLarge) => self.counters.dropped(DropReason::TooLarge, 1),
+                Err(SendError::TooLarge) => self.parts.counters.dropped(DropReason::TooLarge, 1),
                 Err(SendError::Rejected(fault)) => {
-                    self.counters.fault(fault);
-                    self.counters.dropped(DropReason::Rejected, part.len());
+                    self.parts.counters.fault(fault);
+                    self.parts.counters.dropped(DropReason::Rejected, part.len());
                 }
                 Err(SendError::Retry { fault, after }) => {
-                    self.counters.retry(fault);
+                    self.parts.counters.retry(fault);
                     parts.push(part);
-                    let pause = after.or_else(|| pauses.next()).unwrap_or(self.bounds.max_pause);
-                    self.pause(Instant::now() + pause).await;
+                    let rest = parts.into_iter().rev().flatten().collect();
+                    return Err(Unsettled { rest, after });
                 }
             }
         }
+        Ok(())
     }
 
     /// One attempt, given up when the time for shutting down is over.
@@ -181,7 +296,7 @@ impl Worker {
             let stop = self.stop;
             tokio::select! {
                 result = &mut sending => return result,
-                control = self.control.recv(), if stop.is_none() => self.obey(control),
+                control = self.parts.control.recv(), if stop.is_none() => self.obey(control),
                 () = at(stop) => {
                     return Err(SendError::Retry { fault: "no answer before the shutdown".to_owned(), after: None });
                 }
@@ -189,19 +304,20 @@ impl Worker {
         }
     }
 
-    async fn pause(&mut self, until: Instant) {
-        while Instant::now() < until && !self.is_over() {
+    /// Waits for the next attempt, or for the end.
+    async fn pause(&mut self) {
+        while !self.retry.is_due() && !self.is_over() {
             let stop = self.stop;
             tokio::select! {
-                () = sleep_until(until) => {}
-                control = self.control.recv(), if stop.is_none() => self.obey(control),
+                () = at(self.retry.at()) => {}
                 () = at(stop) => {}
+                control = self.parts.control.recv(), if stop.is_none() => self.obey(control),
             }
         }
     }
 
     fn obey(&mut self, control: Option<Control>) {
-        let target = self.taken + self.queue.len() as u64;
+        let target = self.taken + self.parts.queue.len() as u64;
         match control {
             Some(Control::Flush(reply)) => self.flushes.push(Flush { target, reply }),
             Some(Control::Stop { deadline, reply }) => {
@@ -216,39 +332,47 @@ impl Worker {
         self.stop.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
+    fn has_no_backlog(&self) -> bool {
+        self.parts.spool.as_ref().is_none_or(Spool::is_empty)
+    }
+
     /// Called with no event in hand. With drop-oldest a target may be out of reach; an empty queue says as much.
     fn answer_flushes(&mut self) {
-        let (taken, empty) = (self.taken, self.queue.len() == 0);
-        if self.flushes.iter().all(|flush| flush.target > taken && !empty) {
+        let (taken, empty, settled) = (self.taken, self.parts.queue.len() == 0, self.has_no_backlog());
+        let is_answered = |flush: &Flush| flush.target <= taken || empty;
+        if !settled && !self.is_over() || !self.flushes.iter().any(is_answered) {
             return;
         }
-        let stats = self.counters.snapshot(0);
+        let stats = self.parts.counters.snapshot(0);
         let lost = stats.dropped() - self.told;
         self.told += lost;
         let result = match lost {
-            0 => Ok(()),
-            _ if self.is_over() => Err(FlushError::Timeout { last_fault: stats.last_fault }),
-            events => Err(FlushError::Dropped { events }),
+            0 if settled => Ok(()),
+            events if settled && !self.is_over() => Err(FlushError::Dropped { events }),
+            _ => Err(FlushError::Timeout { last_fault: stats.last_fault }),
         };
-        for flush in std::mem::take(&mut self.flushes) {
-            match flush.target > taken && !empty {
-                true => self.flushes.push(flush),
-                false => (flush.reply)(result.clone()),
-            }
+        for flush in self.flushes.extract_if(.., |flush| is_answered(flush)) {
+            (flush.reply)(result.clone());
         }
     }
 
+    /// Once in a while, in the log; and as an event when the way is free.
     fn report_losses(&mut self) {
-        let lost = self.counters.snapshot(0).dropped() - self.reported;
-        let due = self.last_report.is_none_or(|last| last.elapsed() >= REPORT_INTERVAL);
-        if lost > 0 && due {
-            let stats = self.counters.snapshot(0);
-            let by_reason: Vec<(&str, u64)> =
-                DropReason::ALL.iter().map(|reason| (reason.as_str(), stats.dropped_for(*reason))).collect();
-            warn!(lost, total = ?by_reason, last_fault = stats.last_fault, "events were dropped");
-            self.reported += lost;
-            self.last_report = Some(Instant::now());
+        let stats = self.parts.counters.snapshot(0);
+        let lost = stats.dropped() - self.reported;
+        if lost == 0 || self.last_report.is_some_and(|last| last.elapsed() < REPORT_INTERVAL) {
+            return;
         }
+        let by_reason: Vec<String> = DropReason::ALL
+            .iter()
+            .filter(|reason| stats.dropped_for(**reason) > 0)
+            .map(|reason| format!("{} {}", reason.as_str(), stats.dropped_for(*reason)))
+            .collect();
+        let total = by_reason.join(", ");
+        warn!(lost, total, last_fault = stats.last_fault, "events were dropped");
+        self.owed = Some(format!("{lost} events were dropped; in total: {total}"));
+        self.reported += lost;
+        self.last_report = Some(Instant::now());
     }
 }
 

@@ -24,8 +24,9 @@ fn event(emitter: &Emitter, prompt: &str) -> Event {
     event
 }
 
+/// The prompts of what came; reports of losses have none.
 fn prompts(events: &[Value]) -> Vec<String> {
-    events.iter().map(|event| event["content"]["prompt"].as_str().unwrap().to_owned()).collect()
+    events.iter().filter_map(|event| Some(event["content"]["prompt"].as_str()?.to_owned())).collect()
 }
 
 fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
@@ -134,6 +135,11 @@ fn a_full_queue_drops_by_policy_and_never_blocks() {
         server.listen(&address.to_string());
         assert_eq!(emitter.flush(PATIENCE), Err(FlushError::Dropped { events: 92 }));
         assert_eq!(prompts(&server.events())[1..], kept, "{policy:?}");
+        emitter.emit(event(&emitter, "later"));
+        emitter.flush(PATIENCE).unwrap();
+        let report = server.events().into_iter().find(|event| event["kind"] == "error").unwrap();
+        let message = report["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with("queue_full 92"), "{message}");
     }
 }
 

@@ -3,13 +3,22 @@
 //! With `n` held-out normal scores, `p = (1 + #{scores ≥ s}) / (n + 1)` holds its promise for any score
 //! function, as long as normal sessions keep coming from where the held-out ones came from (Vovk, Gammerman
 //! and Shafer, 2005). Between held-out scores and beyond the highest, `p` is made continuous so that ties
-//! are broken by the score; beyond the highest it falls off as the highest tenth did, no further than `floor`.
+//! are broken by the score.
 
 /// Held-out scores of normal sessions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Calibration {
     sorted: Vec<f32>,
-    tail: f32,
+    scale: f32,
+}
+
+/// How fast the probability falls beyond the highest score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Exponentially: for a score that means something by itself.
+    Light,
+    /// As its inverse: for a score of which being rare is all that is known.
+    Heavy,
 }
 
 /// Below this many scores the tail's shape is not estimated.
@@ -20,8 +29,8 @@ impl Calibration {
     pub(crate) fn new(mut scores: Vec<f32>) -> Self {
         scores.retain(|s| s.is_finite());
         scores.sort_by(f32::total_cmp);
-        let tail = tail_scale(&scores);
-        Self { sorted: scores, tail }
+        let scale = tail_scale(&scores);
+        Self { sorted: scores, scale }
     }
 
     /// How many scores it holds.
@@ -35,19 +44,27 @@ impl Calibration {
         (at_least as f64 + 1.0) / (self.sorted.len() as f64 + 1.0)
     }
 
-    /// A continuous, strictly falling version of [`Self::p`]: at most as large, never below `floor`.
-    pub(crate) fn smooth_p(&self, score: f32, floor: f64) -> f64 {
+    /// A continuous version of [`Self::p`]: ties count in full, between two scores it is interpolated, and beyond
+    /// the highest it falls off on the scale of the highest tenth, as fast as `tail` says.
+    pub(crate) fn smooth_p(&self, score: f32, tail: Tail) -> f64 {
         let n = self.sorted.len();
-        let above = self.sorted.partition_point(|s| *s <= score);
-        if above == n {
-            let excess = self.sorted.last().map_or(score.max(0.0), |last| score - last);
-            let p = (-f64::from(excess / self.tail.max(1e-6))).exp() / (n as f64 + 1.0);
-            return p.max(floor);
+        let size = n as f64 + 1.0;
+        let at_least = |s: f32| (n - self.sorted.partition_point(|x| *x < s)) as f64;
+        let above = at_least(score);
+        if above == 0.0 {
+            let excess = self.sorted.last().map_or(0.0, |last| f64::from((score - last) / self.scale.max(1e-6)));
+            return match tail {
+                Tail::Light => (-excess).exp() / size,
+                Tail::Heavy => 1.0 / (1.0 + excess) / size,
+            };
         }
-        let upper = self.sorted[above];
-        let lower = if above == 0 { score.min(upper - 1.0) } else { self.sorted[above - 1] };
-        let within = if upper > lower { f64::from((upper - score) / (upper - lower)) } else { 0.0 };
-        ((n - above) as f64 + within.clamp(0.0, 1.0)) / (n as f64 + 1.0)
+        let next = n - above as usize;
+        if next == 0 || self.sorted[next] == score {
+            return above / size;
+        }
+        let (lower, upper) = (self.sorted[next - 1], self.sorted[next]);
+        let share = f64::from((score - lower) / (upper - lower));
+        (at_least(lower) * (1.0 - share) + above * share) / size
     }
 
     /// The score that `p ≤ alpha` asks for, if there are scores enough to tell.
@@ -86,6 +103,13 @@ mod tests {
     }
 
     #[test]
+    fn what_every_session_scores_is_not_rare() {
+        let c = Calibration::new(vec![0.0; 99]);
+        assert_eq!(c.smooth_p(0.0, Tail::Heavy), 0.99);
+        assert!(c.smooth_p(1.0, Tail::Heavy) < 0.01);
+    }
+
+    #[test]
     fn an_empty_calibration_decides_nothing() {
         let c = Calibration::new(vec![f32::NAN]);
         assert_eq!((c.len(), c.p(9.0), c.threshold(0.5)), (0, 1.0, None));
@@ -93,11 +117,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn smooth_p_falls_and_never_exceeds_p(scores in proptest::collection::vec(-10f32..10.0, 0..60), a in -20f32..20.0, b in -20f32..20.0) {
+        fn smooth_p_falls_with_the_score(scores in proptest::collection::vec(-10f32..10.0, 0..60), a in -20f32..20.0, b in -20f32..20.0) {
             let c = Calibration::new(scores);
             let (low, high) = if a < b { (a, b) } else { (b, a) };
-            prop_assert!(c.smooth_p(high, 0.0) <= c.smooth_p(low, 0.0) + 1e-9);
-            prop_assert!(c.smooth_p(a, 0.0) <= c.p(a) + 1e-9);
+            for tail in [Tail::Light, Tail::Heavy] {
+                prop_assert!(c.smooth_p(high, tail) <= c.smooth_p(low, tail) + 1e-9);
+                prop_assert!((0.0..=1.0).contains(&c.smooth_p(a, tail)));
+            }
         }
     }
 }

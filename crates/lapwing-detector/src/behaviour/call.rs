@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::lexicon::{Acts, acts_of, acts_of_inflected, stem};
-use super::text::{Lexeme, Shape, Term, lexemes, term_of};
+use super::text::{Lexeme, Shape, Term, is_domain, lexemes, term_of};
 
 /// One execution of a tool, borrowed from wherever it stands.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +81,13 @@ pub(crate) struct Unit<'a> {
     pub(crate) terms: Vec<Term>,
     /// How it was written, for the explanation.
     pub(crate) text: &'a str,
+}
+
+impl Unit<'_> {
+    /// Whether it is an address on the web.
+    pub(crate) fn is_link(&self) -> bool {
+        self.kind == UnitKind::Identifier && is_domain(self.text)
+    }
 }
 
 /// The kinds of argument pieces, by how surely an equal one elsewhere is the same thing.

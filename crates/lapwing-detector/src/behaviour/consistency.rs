@@ -15,7 +15,6 @@ pub(crate) struct Consistency {
     exact: FxHashMap<Term, u16>,
     /// Identifiers seen nowhere before they were used, by slot.
     unseeded: FxHashMap<Term, Vec<Term>>,
-    calls: u32,
     repeats: u16,
     enumerated: u16,
     unnamed_writes: u16,
@@ -29,9 +28,10 @@ const MAX_VALUES: usize = 32;
 impl Consistency {
     /// Takes in a call, given what the session knew before it.
     pub(crate) fn call(&mut self, tool: &ToolName, args: &Value, units: &[Unit<'_>], known: &Index) {
-        self.calls += 1;
         let exact = group(&[tool.term, term_of(&args.to_string())]);
-        if self.exact.len() < MAX_ENTRIES || self.exact.contains_key(&exact) {
+        // Nothing is known of a call without arguments: two of them need not be the same.
+        let known_call = !matches!(args, Value::Null) && args.as_object().is_none_or(|fields| !fields.is_empty());
+        if known_call && (self.exact.len() < MAX_ENTRIES || self.exact.contains_key(&exact)) {
             let count = self.exact.entry(exact).or_default();
             *count = count.saturating_add(1);
             self.repeats = self.repeats.max(*count - 1);
@@ -57,13 +57,13 @@ impl Consistency {
         }
     }
 
-    /// The channel's score: larger is stranger. Repeats count from the second on, values nobody named from the
-    /// first, a write to one of those most; a little length breaks ties.
+    /// The channel's score: larger is stranger, 0 if nothing is. Repeats count from the second on, values nobody
+    /// named from the first, a write to one of those most.
     pub(crate) fn score(&self) -> f32 {
         let repeats = f32::from(self.repeats.saturating_sub(1));
         let enumerated = f32::from(self.enumerated);
         let writes = f32::from(self.unnamed_writes);
-        1.2 * repeats.ln_1p() + 1.0 * enumerated.ln_1p() + 1.0 * writes.ln_1p() + 0.01 * (self.calls as f32).ln_1p()
+        1.2 * repeats.ln_1p() + 1.0 * enumerated.ln_1p() + 1.0 * writes.ln_1p()
     }
 
     /// The score's main reason, in words.

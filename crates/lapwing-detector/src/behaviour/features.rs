@@ -10,7 +10,7 @@ use super::origin::Origin;
 use super::trace::Trace;
 
 /// Number of features that need no history.
-pub(crate) const STATIC: usize = 16;
+pub(crate) const STATIC: usize = 17;
 
 /// The features of one call. See [`Feature`] for the positions.
 pub(crate) type Features = [f32; STATIC];
@@ -46,10 +46,12 @@ pub(crate) enum Feature {
     PromptNoun,
     /// Share of the pieces that the prompt holds.
     PromptPieces,
-    /// The tool was used before any order appeared.
-    UsedBefore,
     /// There is no piece that could have an origin.
     Bare,
+    /// The user told the agent to do what this text says, and the text does not speak to a machine.
+    Sanctioned,
+    /// Value, fit of the verb and a tool that changes something or sends something out, together.
+    OrderActs,
 }
 
 /// A call with the origins of its pieces, to be put into numbers.
@@ -67,22 +69,24 @@ impl Found<'_, '_, '_> {
         let mut x = [0.0; STATIC];
         let mut set = |f: F, v: f32| x[f as usize] = v;
         let order = self.best_order();
+        // Fetching an address tells it something: a link as an argument sends, whatever the tool is called.
+        let leaves = self.tool.acts.leaves() || self.units.iter().any(Unit::is_link);
         if let Some((order, value, verb, noun)) = order {
             set(F::OrderValue, value);
             set(F::OrderVerb, verb);
             set(F::OrderNoun, noun);
             set(F::OrderBoth, value * verb.max(noun));
+            set(F::OrderActs, f32::from(self.tool.acts.writes() || leaves) * value * verb);
+            set(F::Sanctioned, f32::from(self.trace.sanctions(order.source)) * (1.0 - order.addressed));
             set(F::Addressed, order.addressed);
             set(F::Overrides, order.overrides);
             set(F::Plain, order.plain);
-            let before = self.trace.calls().iter().take(usize::from(order.source) + 1).any(|c| c.tool == self.tool.term);
-            set(F::UsedBefore, f32::from(before));
         }
         set(F::Foreign, self.heaviest(|o| matches!(o, Origin::Output(_))));
         let unseeded = self.pieces().any(|(u, o)| u.kind == UnitKind::Identifier && o == Origin::Unseen);
         set(F::Unseeded, f32::from(unseeded));
         set(F::Writes, f32::from(self.tool.acts.writes()));
-        set(F::Leaves, f32::from(self.tool.acts.leaves()));
+        set(F::Leaves, f32::from(leaves));
         set(F::PromptVerb, f32::from(self.tool.acts.overlaps(self.trace.prompt_acts())));
         set(F::PromptNoun, share(&self.tool.nouns, |n| self.trace.prompt_stems().binary_search(n).is_ok()));
         set(F::PromptPieces, self.prompt_pieces());
@@ -124,7 +128,9 @@ impl Found<'_, '_, '_> {
             (order, value, verb, noun)
         });
         let rank = |(o, value, verb, noun): &(&Order, f32, f32, f32)| 1.5 * value + verb * (0.3 + noun) + 0.3 * o.addressed;
-        fits.filter(|(_, value, verb, noun)| *value > 0.0 || (*verb > 0.0 && *noun > 0.0))
+        let aims = self.units.iter().any(|u| u.kind == UnitKind::Identifier);
+        // An order that names a target is not followed by a call that aims at another.
+        fits.filter(|(o, value, verb, noun)| *value > 0.0 || (*verb > 0.0 && *noun > 0.0 && !(o.targets && aims)))
             .max_by(|a, b| rank(a).total_cmp(&rank(b)))
     }
 
@@ -175,7 +181,31 @@ pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
     BIAS + history + x.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum::<f32>()
 }
 
-const BIAS: f32 = -5.0;
-const UNEXPECTED: f32 = 1.0;
-const RARE_EDGE: f32 = 1.0;
-const WEIGHTS: [f32; STATIC] = [2.0, 0.5, 1.0, 2.0, 0.5, 0.5, 0.5, 1.0, 0.5, 0.7, 0.5, -0.7, -1.0, -1.0, -0.5, 0.0];
+// Fitted on traces of four suites under injection, each suite weighted alike, with the signs held to what the
+// features mean, then rounded. Leaving a suite out of the fit moves the result by about one point of AUROC.
+const BIAS: f32 = -4.3;
+const UNEXPECTED: f32 = 0.7;
+const RARE_EDGE: f32 = 0.2;
+const WEIGHTS: [f32; STATIC] = [
+    0.8,  // OrderValue
+    0.8,  // OrderVerb
+    1.2,  // OrderNoun
+    1.2,  // OrderBoth
+    0.7,  // Addressed
+    0.9,  // Overrides
+    1.2,  // Plain
+    0.2,  // Foreign
+    0.1,  // Unseeded
+    0.8,  // Writes
+    0.1,  // Leaves
+    -0.5, // PromptVerb
+    -1.0, // PromptNoun
+    -0.5, // PromptPieces
+    0.0,  // Bare
+    -1.0, // Sanctioned
+    1.0,  // OrderActs
+];
+
+/// What an order that nobody followed adds to the log-odds of a session, at most: too little to alarm, enough
+/// to rank a session whose calls are not all on record above one that saw no order at all.
+pub(crate) const EXPOSURE: f32 = 0.3;

@@ -278,6 +278,15 @@ pub(crate) fn demands(word: &str) -> bool {
     matches!(word, "must" | "should" | "please" | "shall" | "kindly" | "todo" | "need" | "needs" | "have" | "required" | "sure" | "want" | "remember" | "ought")
 }
 
+/// Words by which a user hands the choice of action to a text: `do the tasks on my list`, `update it accordingly`.
+pub(crate) fn delegates(word: &str) -> bool {
+    matches!(
+        word,
+        "todo" | "todos" | "to-do" | "to-dos" | "tasks" | "instructions" | "steps" | "actions" | "accordingly" | "guidelines" | "checklist" | "specified"
+            | "instructed" | "requested"
+    )
+}
+
 /// Words by which a text speaks to a machine reader and not to a person.
 pub(crate) fn addresses_agent(word: &str) -> bool {
     matches!(

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibration::Calibration;
-use super::features::logit;
+use super::calibration::{Calibration, Tail};
+use super::features::{EXPOSURE, logit};
 use super::habits::Habits;
 use super::sequence::{Ppm, Surprise};
 use super::text::Term;
@@ -17,9 +17,9 @@ use super::trace::{CallDigest, Digest};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
-    /// Longest context of the sequence model, in calls. Default 5.
+    /// Longest context of the sequence model, in calls. Default 6.
     pub sequence_order: usize,
-    /// Contexts the sequence model of one agent may hold. Default 40,000.
+    /// Contexts the sequence model of one agent may hold. Default 100,000.
     pub sequence_contexts: usize,
     /// Parts the history is cut into for cross-fitting. Default 5.
     pub folds: usize,
@@ -27,7 +27,7 @@ pub struct ModelConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { sequence_order: 5, sequence_contexts: 40_000, folds: 5 }
+        Self { sequence_order: 6, sequence_contexts: 100_000, folds: 5 }
     }
 }
 
@@ -51,6 +51,8 @@ struct Scores {
     provenance: f32,
     /// The call with that logit.
     call: usize,
+    /// Whether there was anything whose origin could be asked for.
+    traceable: bool,
     consistency: f32,
 }
 
@@ -91,8 +93,9 @@ struct Learned {
 
 #[derive(Debug, Clone)]
 struct Channels {
-    mean: Calibration,
-    max: Calibration,
+    /// Whether the agent's sessions are long: then the mean surprise counts, else the largest with it.
+    long: bool,
+    sequence: Calibration,
     provenance: Calibration,
     consistency: Calibration,
 }
@@ -116,7 +119,14 @@ impl Learned {
         let logits = digest.calls.iter().map(|c| self.logit(&digest.prompt, c));
         let (call, provenance) =
             logits.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, -20.0));
-        Scores { surprise: self.sequence.surprise(&tools(digest)), provenance, call, consistency: digest.consistency }
+        let provenance = provenance + EXPOSURE * digest.exposure;
+        Scores {
+            surprise: self.sequence.surprise(&tools(digest)),
+            provenance,
+            call,
+            traceable: !digest.prompt.is_empty() || digest.calls.iter().any(|c| !c.edges.is_empty()),
+            consistency: digest.consistency,
+        }
     }
 }
 
@@ -138,9 +148,11 @@ impl AgentModel {
             }
         }
         let column = |of: fn(&Scores) -> f32| Calibration::new(held_out.iter().map(of).collect());
+        let long = median_length(history) > LONG_SESSION;
+        let sequence = held_out.iter().map(|s| strangeness(&s.surprise, long)).collect();
         let calibration = Channels {
-            mean: column(|s| s.surprise.mean),
-            max: column(|s| s.surprise.max),
+            long,
+            sequence: Calibration::new(sequence),
             provenance: column(|s| s.provenance),
             consistency: column(|s| s.consistency),
         };
@@ -187,7 +199,7 @@ impl AgentModel {
         let tails = self.calibration.tails(&scores);
         let score = combine(&tails);
         let c = &self.calibration;
-        let sequence = (2.0 * c.mean.p(scores.surprise.mean).min(c.max.p(scores.surprise.max))).min(1.0);
+        let sequence = c.sequence.p(strangeness(&scores.surprise, c.long));
         let p_channels = [sequence, c.provenance.p(scores.provenance), c.consistency.p(scores.consistency)];
         let loudest = (0..3).min_by(|a, b| (tails[*a] / WEIGHTS[*a]).total_cmp(&(tails[*b] / WEIGHTS[*b]))).unwrap_or(1);
         let channel = [Channel::Sequence, Channel::Provenance, Channel::Consistency][loudest];
@@ -204,17 +216,30 @@ impl AgentModel {
     }
 }
 
+/// Median calls of a session from which an agent's sessions are long.
+const LONG_SESSION: usize = 40;
+
+fn median_length(history: &[Digest]) -> usize {
+    let mut lengths: Vec<usize> = history.iter().map(|d| d.calls.len()).collect();
+    lengths.sort_unstable();
+    lengths.get(lengths.len() / 2).copied().unwrap_or(0)
+}
+
+/// One number for the surprise of a session: a rigid workflow is broken by one step, while a long session
+/// always has a step never seen before, and only its mean tells.
+fn strangeness(surprise: &Surprise, long: bool) -> f32 {
+    if long { surprise.mean } else { surprise.max + 0.2 * surprise.total }
+}
+
 /// Shares of the false-alarm budget: sequence, provenance, consistency.
 const WEIGHTS: [f64; 3] = [0.15, 0.7, 0.15];
 
 impl Channels {
     /// Smooth tail probabilities of sequence, provenance and consistency.
     fn tails(&self, s: &Scores) -> [f64; 3] {
-        let n = self.mean.len() as f64 + 1.0;
-        let floor = 0.1 / n;
-        let sequence = self.mean.smooth_p(s.surprise.mean, floor).min(self.max.smooth_p(s.surprise.max, floor));
-        let provenance = blended(&self.provenance, s.provenance);
-        [sequence, provenance, self.consistency.smooth_p(s.consistency, floor)]
+        let sequence = self.sequence.smooth_p(strangeness(&s.surprise, self.long), Tail::Heavy);
+        let provenance = if s.traceable { blended(&self.provenance, s.provenance) } else { 1.0 };
+        [sequence, provenance, self.consistency.smooth_p(s.consistency, Tail::Heavy)]
     }
 }
 
@@ -225,12 +250,13 @@ const PRIOR_SESSIONS: f64 = 60.0;
 /// an agent with little history is judged by the features that need none.
 fn blended(own: &Calibration, logit: f32) -> f64 {
     let n = own.len() as f64;
-    let prior = 1.0 / (1.0 + f64::from(logit + 2.0).exp());
-    (n * own.smooth_p(logit, 1e-12) + PRIOR_SESSIONS * prior) / (n + PRIOR_SESSIONS)
+    let prior = 1.0 / (1.0 + (2.0 * f64::from(logit + 1.0)).exp());
+    (n * own.smooth_p(logit, Tail::Light) + PRIOR_SESSIONS * prior) / (n + PRIOR_SESSIONS)
 }
 
-/// The combined score: `-log10` of the smallest tail probability, each divided by its share of the budget.
+/// The combined score: `-log10` of the weighted harmonic mean of the tail probabilities (Wilson, 2019). The
+/// smallest decides, the others break ties, and a channel that sees nothing leaves the order of the rest alone.
 fn combine(tails: &[f64; 3]) -> f64 {
-    let smallest = tails.iter().zip(WEIGHTS).map(|(p, w)| p / w).fold(f64::INFINITY, f64::min);
-    -smallest.max(1e-30).log10()
+    let inverse: f64 = tails.iter().zip(WEIGHTS).map(|(p, w)| w / p.max(1e-30)).sum();
+    inverse.log10()
 }

@@ -17,6 +17,8 @@ const EDGE: Term = 0;
 pub struct Surprise {
     /// Mean over the symbols, in bits.
     pub mean: f32,
+    /// Sum over the symbols, in bits.
+    pub total: f32,
     /// The largest of one symbol, in bits.
     pub max: f32,
     /// Where the largest is; the length of the sequence if it is the end that surprises.
@@ -90,10 +92,10 @@ impl Ppm {
             let bits = self.bits(sequence, at);
             sum += bits;
             if bits > worst.max {
-                worst = Surprise { max: bits, at, mean: 0.0 };
+                worst = Surprise { max: bits, at, ..worst };
             }
         }
-        Surprise { mean: sum / (sequence.len() + 1) as f32, ..worst }
+        Surprise { mean: sum / (sequence.len() + 1) as f32, total: sum, ..worst }
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Lexeme<'a> {
     pub(crate) text: &'a str,
     pub(crate) shape: Shape,
     pub(crate) term: Term,
+    /// A comma, colon, dash, bracket or line break stands before it.
+    pub(crate) paused: bool,
 }
 
 /// Splits `text` into lexemes: runs of alphanumerics, held together by joiners such as `@ . _ - / :`
@@ -40,6 +42,7 @@ impl<'a> Iterator for Lexemes<'a> {
     type Item = Lexeme<'a>;
 
     fn next(&mut self) -> Option<Lexeme<'a>> {
+        let mut paused = false;
         loop {
             let rest = &self.text[self.at..];
             let first = rest.chars().next()?;
@@ -47,6 +50,7 @@ impl<'a> Iterator for Lexemes<'a> {
                 // An escape inside a doubly encoded string: skip the letter too, or `\nSend` reads `nSend`.
                 let escaped = rest[1..].chars().next().filter(|c| matches!(c, 'n' | 't' | 'r'));
                 self.at += 1 + escaped.map_or(0, char::len_utf8);
+                paused |= escaped == Some('n');
                 continue;
             }
             if first == '['
@@ -54,16 +58,17 @@ impl<'a> Iterator for Lexemes<'a> {
             {
                 self.at += len;
                 let text = &rest[..len];
-                return Some(Lexeme { text, shape: Shape::Identifier, term: term_of(text) });
+                return Some(Lexeme { text, shape: Shape::Identifier, term: term_of(text), paused });
             }
             if !first.is_alphanumeric() {
+                paused |= matches!(first, ',' | ':' | '(' | '-' | '–' | '—' | '"');
                 self.at += first.len_utf8();
                 continue;
             }
             let len = run_len(rest);
             self.at += len;
             let text = strip_link(&rest[..len]);
-            return Some(Lexeme { text, shape: shape_of(text), term: term_of(text) });
+            return Some(Lexeme { text, shape: shape_of(text), term: term_of(text), paused });
         }
     }
 }
@@ -80,10 +85,12 @@ fn pseudonym_len(rest: &str) -> Option<usize> {
 
 fn run_len(rest: &str) -> usize {
     let mut end = 0;
+    let mut after_digit = false;
     let mut chars = rest.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         if c.is_alphanumeric() {
             end = at + c.len_utf8();
+            after_digit = c.is_ascii_digit();
             continue;
         }
         let joins = matches!(c, '@' | '.' | '_' | '-' | '/' | ':' | '+' | '=' | '?' | '&' | '%' | '#' | '~');
@@ -91,7 +98,9 @@ fn run_len(rest: &str) -> usize {
         let next_joins = chars
             .peek()
             .is_some_and(|(_, n)| n.is_alphanumeric() || (matches!(c, ':' | '/') && matches!(n, '/' | '?' | '#')));
-        if !joins || !next_joins {
+        // `12:30` and `http://` are one thing, `from:anna@x.org` is two.
+        let parts = c == ':' && !chars.peek().is_some_and(|(_, n)| *n == '/' || (after_digit && n.is_ascii_digit()));
+        if !joins || !next_joins || parts {
             break;
         }
     }
@@ -137,7 +146,10 @@ fn is_ordinal_or_time(text: &str, letters: usize) -> bool {
 }
 
 /// A dot between two names of at least two letters, the last one letters only: a host, a file, a dotted id.
-fn is_domain(text: &str) -> bool {
+pub(crate) fn is_domain(text: &str) -> bool {
+    if text.contains('@') {
+        return false;
+    }
     let host = text.split(['/', '?', '#', ':']).next().unwrap_or(text);
     let Some((name, last)) = host.rsplit_once('.') else { return false };
     let name = name.rsplit('.').next().unwrap_or(name);
@@ -200,7 +212,7 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
         };
         if ends {
             push_sentence(&mut found, &text[start..at]);
-            start = at + 1;
+            start = at + if *byte == b'\\' { 2 } else { 1 };
         }
     }
     push_sentence(&mut found, &text[start..]);
@@ -255,7 +267,14 @@ mod tests {
             ("1234567", Identifier),
             ("12.50", Quantity),
         ]);
+        check("from:anna@x.org", &[("from", Word), ("anna@x.org", Identifier)]);
         check(r"a\nSend é", &[("a", Word), ("Send", Word), ("é", Word)]);
+    }
+
+    #[test]
+    fn a_pause_is_remembered() {
+        let paused: Vec<_> = lexemes("first: send it, now\\nor never").filter(|l| l.paused).map(|l| l.text).collect();
+        assert_eq!(paused, ["send", "now", "or"]);
     }
 
     #[test]
@@ -270,6 +289,6 @@ mod tests {
         assert_eq!(sentences("please do the\n   following first. Now"), ["please do the\n   following first", "Now"]);
         assert_eq!(sentences("body: hello\nsender: x"), ["body: hello", "sender: x"]);
         assert_eq!(sentences("a first\n\nb second"), ["a first", "b second"]);
-        assert_eq!(sentences("one more\\nSend this"), ["one more", "nSend this"]);
+        assert_eq!(sentences("one more\\nSend this"), ["one more", "Send this"]);
     }
 }

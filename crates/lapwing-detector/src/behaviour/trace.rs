@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::call::{Call, ToolName, Unit, UnitKind, units};
 use super::consistency::Consistency;
 use super::features::{Features, Found};
-use super::lexicon::{Acts, acts_of_inflected, stem};
+use super::lexicon::{Acts, acts_of_inflected, delegates, stem};
 use super::order::{Order, orders};
 use super::origin::{Index, Origin, parts};
 use super::text::{Term, group, lexemes, term_of};
@@ -51,6 +51,8 @@ pub struct Digest {
     pub calls: Vec<CallDigest>,
     /// Score of the consistency channel.
     pub(crate) consistency: f32,
+    /// 0–1: how much an order in tool output spoke to the machine and against its task, followed or not.
+    pub(crate) exposure: f32,
 }
 
 impl Digest {
@@ -77,8 +79,12 @@ pub struct Trace {
     index: Index,
     prompt_stems: Vec<Term>,
     prompt_acts: Acts,
+    delegated: bool,
     sources: Vec<Term>,
+    /// Whether the user's words named what each source was asked for.
+    asked: Vec<bool>,
     orders: Vec<Order>,
+    exposure: f32,
     calls: Vec<CallDigest>,
     consistency: Consistency,
 }
@@ -96,8 +102,11 @@ impl Trace {
             index: Index::new(limits.terms),
             prompt_stems: Vec::new(),
             prompt_acts: Acts::default(),
+            delegated: false,
             sources: Vec::new(),
+            asked: Vec::new(),
             orders: Vec::new(),
+            exposure: 0.0,
             calls: Vec::new(),
             consistency: Consistency::default(),
         }
@@ -109,6 +118,7 @@ impl Trace {
         for lexeme in lexemes(text).take(2_000) {
             let lower = lexeme.text.to_lowercase();
             self.prompt_acts = self.prompt_acts.union(acts_of_inflected(&lower));
+            self.delegated |= delegates(&lower);
             let whole = std::iter::once(term_of(stem(&lower)));
             for found in whole.chain(parts(&lexeme).map(|p| term_of(stem(&p.to_lowercase())))) {
                 if self.prompt_stems.len() < MAX_PROMPT_STEMS
@@ -125,27 +135,30 @@ impl Trace {
         let tool = ToolName::parse(call.tool);
         let units = units(call.args);
         let reading = self.read(&tool, &units);
+        let asked = units.iter().any(|u| self.origin(u) == Origin::Prompt);
         self.consistency.call(&tool, call.args, &units, &self.index);
         if self.calls.len() < self.limits.calls {
             self.calls.push(reading.digest.clone());
         }
         learn_arguments(&mut self.index, call.args, 16);
-        self.output(tool.term, call.output);
+        self.output(tool.term, call.output, asked);
         reading
     }
 
     /// Learns documents that were retrieved from `source`.
     pub fn retrieved(&mut self, source: &str, text: &str) {
-        self.output(term_of(source), text);
+        self.output(term_of(source), text, false);
     }
 
     /// Learns text that came from outside: a tool's output or a retrieved document.
-    fn output(&mut self, source: Term, text: &str) {
+    fn output(&mut self, source: Term, text: &str, asked: bool) {
         if self.sources.len() < MAX_SOURCES {
             self.sources.push(source);
+            self.asked.push(asked);
         }
         let at = (self.sources.len() - 1) as u8;
         for order in orders(text, at, &self.index) {
+            self.exposure = self.exposure.max(order.addressed * order.overrides);
             if self.orders.len() >= self.limits.orders {
                 self.orders.remove(0);
             }
@@ -198,8 +211,9 @@ impl Trace {
         self.prompt_acts
     }
 
-    pub(crate) fn calls(&self) -> &[CallDigest] {
-        &self.calls
+    /// Whether the user asked for this source by name and told the agent to do what it says.
+    pub(crate) fn sanctions(&self, source: u8) -> bool {
+        self.delegated && self.asked.get(usize::from(source)).copied().unwrap_or(false)
     }
 
     pub(crate) fn consistency(&self) -> &Consistency {
@@ -208,7 +222,7 @@ impl Trace {
 
     /// What remains of the session when it is over.
     pub fn digest(&self) -> Digest {
-        Digest { prompt: self.prompt_stems.clone(), calls: self.calls.clone(), consistency: self.consistency.score() }
+        Digest { prompt: self.prompt_stems.clone(), calls: self.calls.clone(), consistency: self.consistency.score(), exposure: self.exposure }
     }
 }
 

@@ -34,6 +34,10 @@ pub struct StoreConfig {
     pub count_up_to: u64,
     /// A prefix or wildcard may stand for this many terms of a partition.
     pub max_expanded_terms: usize,
+    /// Memory for the buckets of one aggregation.
+    pub max_aggregation_bytes: usize,
+    /// The most buckets of one aggregation.
+    pub max_aggregation_buckets: u32,
     /// How many live tails may be open at once.
     pub max_tails: usize,
 }
@@ -54,6 +58,8 @@ impl Default for StoreConfig {
             max_page_size: 1_000,
             count_up_to: 10_000,
             max_expanded_terms: 1_024,
+            max_aggregation_bytes: 256 << 20,
+            max_aggregation_buckets: 65_000,
             max_tails: 64,
         }
     }

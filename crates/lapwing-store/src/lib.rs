@@ -38,5 +38,7 @@ pub use config::StoreConfig;
 pub use error::{SearchError, StoreError};
 pub use partition::Granularity;
 pub use query::{Condition, Pattern, Query, QueryError, Target, Test, parse_query, parse_time};
-pub use search::{Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total};
+pub use search::{
+    AggregateRequest, AggregateResponse, Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total,
+};
 pub use store::Store;

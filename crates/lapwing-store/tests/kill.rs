@@ -40,12 +40,13 @@ fn open_quick(dir: &Path) -> std::sync::Arc<Store> {
 /// The child: reads on from the durable position, and says so after each batch.
 async fn append_forever(dir: &Path) {
     let store = open_quick(dir);
+    let mut stdout = std::io::stdout();
     let mut next: u64 = store.position().map_or(0, |position| position.parse().unwrap());
     loop {
         let events = (next..next + BATCH).map(nth).collect();
         next += BATCH;
         store.append(events, next.to_string()).await.unwrap();
-        writeln!(std::io::stdout(), "{next}").unwrap();
+        writeln!(stdout, "{next}").unwrap();
     }
 }
 

@@ -10,7 +10,7 @@ mod tail;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use lapwing_event::Timestamp;
 
 use crate::{IdAlias, Store};
@@ -28,6 +28,7 @@ struct ApiState {
 pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestamp) -> Router {
     Router::new()
         .route("/v1/search", get(read::search_by_parameters).post(read::search_by_body))
+        .route("/v1/aggregate", post(read::aggregate))
         .route("/v1/events/{id}", get(read::event))
         .route("/v1/sessions/{id}", get(read::session))
         .route("/v1/interactions/{id}", get(read::interaction))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::ApiState;
 use super::caller::{Body, Caller, Parameters};
 use super::problem::Problem;
-use crate::{Hit, SearchRequest, SearchResponse, Sort};
+use crate::{AggregateRequest, AggregateResponse, Hit, SearchRequest, SearchResponse, Sort};
 
 /// A search as a query string; `fields` is a list with commas.
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +47,14 @@ pub(super) async fn search_by_body(
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResponse>, Problem> {
     Ok(Json(state.store.search(&scope, &request).await?))
+}
+
+pub(super) async fn aggregate(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Body(request): Body<AggregateRequest>,
+) -> Result<Json<AggregateResponse>, Problem> {
+    Ok(Json(state.store.aggregate(&scope, &request).await?))
 }
 
 pub(super) async fn event(

@@ -45,7 +45,7 @@ pub(super) fn resolve(name: &str) -> Option<Vec<Target>> {
 }
 
 /// The known name that is nearest to this one, if any is near.
-pub(super) fn nearest(name: &str) -> Option<String> {
+pub(crate) fn nearest(name: &str) -> Option<String> {
     let lower = name.to_lowercase();
     let names = FIELDS.iter().map(|field| field.path).chain(ALIASES.iter().map(|(alias, _)| *alias));
     let last_part = |known: &'static str| known.rsplit('.').next().unwrap_or(known);

@@ -1,6 +1,7 @@
 //! Searching: a request becomes a plan, the plan runs over one snapshot on the blocking pool, within bounds of
 //! time, of concurrency and of expanded terms, and always within one tenant.
 
+mod aggregate;
 mod compile;
 mod complement;
 mod cursor;
@@ -10,12 +11,14 @@ mod limits;
 mod plan;
 mod request;
 mod run;
+mod scan;
 mod top;
 
 use lapwing_event::{EventId, Timestamp};
 
 use crate::query::{Condition, Query, Target, Test};
 use crate::{SearchError, Store};
+pub use aggregate::{AggregateRequest, AggregateResponse};
 pub(crate) use follow::Step;
 pub(crate) use limits::Deadline;
 pub(crate) use plan::Plan;

@@ -1,9 +1,7 @@
 //! A search over a snapshot: partition by partition in the order of the hits, ending as soon as no later one can
 //! change the page.
-//!
-//! Within a segment events are sorted by time, newest first, so a span is a range of documents and needs no
-//! filter, and a page of the newest ends early.
 
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,18 +10,16 @@ use serde_json::value::RawValue;
 use tantivy::columnar::ColumnValues;
 use tantivy::query::{EnableScoring, Weight};
 use tantivy::schema::Value;
-use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocAddress, DocSet, SegmentReader, TERMINATED, TantivyDocument};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocAddress, DocId, SegmentReader, TantivyDocument};
 
 use super::compile::Compiler;
 use super::cursor::Cursor;
+use super::scan::{BLOCKS_PER_CHECK, Stop, blocks, documents_of};
 use super::top::{Candidate, Rank, Top};
 use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Span, Total};
 use crate::partition::View;
 use crate::shared::Snapshot;
 use crate::{SearchError, StoreConfig, schema};
-
-/// Blocks of documents between two looks at the clock.
-const BLOCKS_PER_CHECK: usize = 64;
 
 /// One page of the plan's hits.
 pub(crate) fn search(
@@ -102,9 +98,8 @@ struct Collector<'a> {
 struct Columns {
     times: Arc<dyn ColumnValues<DateTime>>,
     seqs: Arc<dyn ColumnValues<u64>>,
-    /// The documents of the span, where the segment is sorted; else all.
-    documents: std::ops::Range<u32>,
-    sorted: bool,
+    /// The documents of the span.
+    documents: Range<DocId>,
 }
 
 impl Collector<'_> {
@@ -121,13 +116,13 @@ impl Collector<'_> {
         };
         let weight = query.weight(scoring).map_err(failed)?;
         for (ord, segment) in view.searcher.segment_readers().iter().enumerate() {
-            let columns = columns(view, segment, self.span).map_err(failed)?;
+            let columns = columns(segment, self.span).map_err(failed)?;
             let place = (at, ord as u32);
             match self.sort {
                 Sort::BestFirst => self.scored(place, weight.as_ref(), segment, &columns),
                 _ => self.timed(place, weight.as_ref(), segment, &columns),
             }
-            .map_err(|error| error.unwrap_or_else(failed))?;
+            .map_err(|stop| stop.into_error(failed))?;
         }
         Ok(())
     }
@@ -140,34 +135,16 @@ impl Collector<'_> {
         segment: &SegmentReader,
         columns: &Columns,
     ) -> Result<(), Stop> {
-        let mut docs = weight.scorer(segment, 1.0)?;
-        if docs.doc() < columns.documents.start {
-            docs.seek(columns.documents.start);
-        }
-        let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
-        for blocks in 1.. {
-            let filled = docs.fill_buffer(&mut block);
-            for &doc in &block[..filled] {
-                if doc >= columns.documents.end {
-                    return Ok(());
-                }
-                if segment.is_deleted(doc) {
-                    continue;
-                }
+        blocks(weight, segment, &columns.documents, self.deadline, &mut |docs| {
+            for &doc in docs {
                 let highest = self.visit(place, doc, 0.0, columns);
-                if columns.sorted && self.sort == Sort::NewestFirst && self.is_done(highest) {
+                if self.sort == Sort::NewestFirst && self.is_done(highest) {
                     self.complete = false;
-                    return Ok(());
+                    return ControlFlow::Break(());
                 }
             }
-            if filled < block.len() {
-                return Ok(());
-            }
-            if blocks % BLOCKS_PER_CHECK == 0 {
-                self.deadline.check()?;
-            }
-        }
-        Ok(())
+            ControlFlow::Continue(())
+        })
     }
 
     /// Documents with their scores, one by one.
@@ -184,7 +161,7 @@ impl Collector<'_> {
             doc = docs.seek(columns.documents.start);
         }
         let mut visited = 0;
-        while doc != TERMINATED && doc < columns.documents.end {
+        while doc < columns.documents.end {
             if !segment.is_deleted(doc) {
                 let score = docs.score();
                 self.visit(place, doc, score, columns);
@@ -198,14 +175,11 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Counts a match and keeps it if it belongs on the page. Gives the highest rank that documents behind it in
-    /// a sorted segment can have.
+    /// Counts a match and keeps it if it belongs on the page. Gives the highest rank that documents behind it can
+    /// have in the order by newest.
     fn visit(&mut self, (view, segment): (usize, u32), doc: u32, score: f32, columns: &Columns) -> Rank {
         let time = Timestamp::from_nanos(columns.times.get_val(doc).into_timestamp_nanos());
         let highest = Rank::highest(self.sort, time);
-        if !columns.sorted && !(self.span.from..self.span.to).contains(&time) {
-            return highest;
-        }
         let seq = columns.seqs.get_val(doc);
         if seq >= self.as_of {
             return highest;
@@ -219,59 +193,13 @@ impl Collector<'_> {
     }
 }
 
-/// Why a segment was left before its end: Tantivy failed, or the search must end.
-enum Stop {
-    Index(tantivy::TantivyError),
-    Search(SearchError),
-}
-
-impl Stop {
-    fn unwrap_or_else(self, failed: impl FnOnce(tantivy::TantivyError) -> SearchError) -> SearchError {
-        match self {
-            Self::Index(error) => failed(error),
-            Self::Search(error) => error,
-        }
-    }
-}
-
-impl From<tantivy::TantivyError> for Stop {
-    fn from(error: tantivy::TantivyError) -> Self {
-        Self::Index(error)
-    }
-}
-
-impl From<SearchError> for Stop {
-    fn from(error: SearchError) -> Self {
-        Self::Search(error)
-    }
-}
-
-fn columns(view: &View, segment: &SegmentReader, span: Span) -> tantivy::Result<Columns> {
+fn columns(segment: &SegmentReader, span: Span) -> tantivy::Result<Columns> {
     let fast = segment.fast_fields();
-    let times = fast.date(schema::TIME)?.first_or_default_col(DateTime::from_timestamp_nanos(0));
-    let seqs = fast.u64(schema::SEQ)?.first_or_default_col(0);
-    let sorted = view.searcher.index().settings().sort_by_field.is_some();
-    let documents = match sorted {
-        true => {
-            first_before(times.as_ref(), span.to, segment.max_doc())
-                ..first_before(times.as_ref(), span.from, segment.max_doc())
-        }
-        false => 0..segment.max_doc(),
-    };
-    Ok(Columns { times, seqs, documents, sorted })
-}
-
-/// The first document that is older than `limit`, in a segment sorted newest first.
-fn first_before(times: &dyn ColumnValues<DateTime>, limit: Timestamp, max_doc: u32) -> u32 {
-    let (mut low, mut high) = (0, max_doc);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match times.get_val(middle).into_timestamp_nanos() >= limit.nanos() {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    low
+    Ok(Columns {
+        times: fast.date(schema::TIME)?.first_or_default_col(DateTime::from_timestamp_nanos(0)),
+        seqs: fast.u64(schema::SEQ)?.first_or_default_col(0),
+        documents: documents_of(segment, span)?,
+    })
 }
 
 fn hit(snapshot: &Snapshot, candidate: &Candidate, plan: &Plan) -> Result<Hit, SearchError> {

@@ -1,5 +1,6 @@
 //! The store as its users see it.
 
+mod aggregate;
 mod api;
 mod durability;
 mod oracle;

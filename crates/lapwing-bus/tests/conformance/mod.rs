@@ -88,12 +88,12 @@ pub fn from_beginning(topic: &str) -> Subscription {
 /// Reads until there are at least this many messages.
 pub async fn read(source: &mut impl Source, count: usize) -> Vec<Message> {
     let started = Instant::now();
-    let mut messages = Vec::new();
+    let (mut messages, mut fault) = (Vec::new(), None);
     while messages.len() < count {
-        assert!(started.elapsed() < DEADLINE, "only {} of {count} messages came", messages.len());
+        assert!(started.elapsed() < DEADLINE, "only {} of {count} messages came, {fault:?}", messages.len());
         match source.next_batch(count - messages.len(), Duration::from_secs(1)).await {
             Ok(batch) => messages.extend(batch.messages),
-            Err(error) if error.is_retryable() => {}
+            Err(error) if error.is_retryable() => fault = Some(error),
             Err(error) => panic!("{error}"),
         }
     }

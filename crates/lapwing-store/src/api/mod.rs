@@ -3,6 +3,8 @@
 
 mod alerts;
 mod caller;
+mod export;
+mod fields;
 mod problem;
 mod read;
 mod tail;
@@ -32,6 +34,8 @@ pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestam
         .route("/v1/events/{id}", get(read::event))
         .route("/v1/sessions/{id}", get(read::session))
         .route("/v1/interactions/{id}", get(read::interaction))
+        .route("/v1/fields", get(fields::fields))
+        .route("/v1/export", get(export::export))
         .route("/v1/alerts", get(alerts::alerts))
         .route("/v1/tail", get(tail::tail))
         .with_state(ApiState { store, alias, clock })

@@ -24,7 +24,7 @@ use std::ops::Bound;
 
 use lapwing_event::{Field, Timestamp};
 
-pub(crate) use names::{nearest, text_fields};
+pub(crate) use names::{aliases_of, nearest, text_fields};
 pub use parse::parse_query;
 pub use pattern::Pattern;
 pub use value::parse_time;

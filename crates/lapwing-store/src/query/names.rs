@@ -30,6 +30,11 @@ pub(crate) fn text_fields() -> impl Iterator<Item = &'static Field> {
     FIELDS.iter().filter(|field| field.index == IndexAs::Text)
 }
 
+/// The short names of a field.
+pub(crate) fn aliases_of(path: &str) -> impl Iterator<Item = &'static str> {
+    ALIASES.iter().filter(move |(_, paths)| paths.contains(&path)).map(|(alias, _)| *alias)
+}
+
 /// What a name stands for; nothing if it is unknown.
 pub(super) fn resolve(name: &str) -> Option<Vec<Target>> {
     if let Some(field) = lapwing_event::field(name) {

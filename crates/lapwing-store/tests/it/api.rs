@@ -195,3 +195,58 @@ async fn an_alert_is_an_event_too() {
     let page = search(&store, &ever("kind:alert severity:high")).await;
     assert_eq!((page.total.value, decoded(&page.hits[0]).kind), (1, Kind::Alert));
 }
+
+#[tokio::test]
+async fn fields_have_types_and_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = filled(dir.path()).await;
+    let (status, _, answer) = get(app(&store), "/v1/fields?top=5").await;
+    assert_eq!(status, StatusCode::OK);
+    let field = |name: &str| answer["fields"].as_array().unwrap().iter().find(|f| f["name"] == name).unwrap().clone();
+    let kind = json!([{"value": "llm", "count": 3}, {"value": "alert", "count": 2}]);
+    assert_eq!((&field("kind")["type"], &field("kind")["top"]), (&json!("keyword"), &kind));
+    assert_eq!(field("content.prompt")["aliases"], json!(["prompt"]));
+    assert_eq!(field("content.messages")["searchable"], false);
+    let (_, _, answer) = get(app(&store), "/v1/fields").await;
+    assert_eq!(answer["fields"][0]["top"], Value::Null);
+}
+
+#[tokio::test]
+async fn aggregates_by_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = filled(dir.path()).await;
+    let body = json!({"q": "kind:alert", "aggs": {"rules": {"terms": {"field": "alert.rule_id"}}}}).to_string();
+    let request = Request::post("/v1/aggregate").header("content-type", "application/json").body(Body::from(body));
+    let (status, _, answer) = call(app(&store), request.unwrap()).await;
+    assert_eq!((status, answer["total"].as_u64()), (StatusCode::OK, Some(2)));
+    assert_eq!(answer["aggregations"]["rules"]["buckets"].as_array().unwrap().len(), 2);
+}
+
+async fn lines(app: Router, path: &str) -> Vec<Value> {
+    let response = app.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+    let body = axum::body::to_bytes(response.into_body(), 64 << 20).await.unwrap();
+    std::str::from_utf8(&body).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_export_is_whole_or_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append(numbered(0..1_200, NOW), "1".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    let whole = lines(app(&store), "/v1/export?q=hello").await;
+    let (control, events): (Vec<_>, Vec<_>) = whole.iter().partition(|line| line.get("_export").is_some());
+    assert_eq!((control.len(), events.len()), (3, 1_200));
+    assert_eq!(control[2]["_export"], json!({"complete": true, "events": 1_200}));
+    assert_eq!(events[7]["content"]["prompt"], "hello number7");
+
+    store.append(numbered(2_000..2_001, NOW), "2".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    let cursor = control[1]["_export"]["cursor"].as_str().unwrap();
+    let rest = lines(app(&store), &format!("/v1/export?q=hello&cursor={cursor}")).await;
+    let rest: Vec<_> = rest.iter().filter(|line| line.get("_export").is_none()).collect();
+    assert_eq!(rest, events[1_000..].to_vec());
+    let (status, _, _) = get(app(&store), "/v1/export?q=promt:x").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}

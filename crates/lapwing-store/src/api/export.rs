@@ -1,0 +1,97 @@
+//! Export: every match as NDJSON, the oldest first, page by page as the client reads.
+//!
+//! Between the events stand lines of the form `{"_export":{"cursor":"…"}}`; a client that was cut off repeats its
+//! request with the last cursor it saw and gets the rest, as of the moment the export began. The last line is
+//! `{"_export":{"complete":true,"events":N}}`: without it the file is not whole.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::ApiState;
+use super::caller::{Caller, Parameters};
+use super::problem::Problem;
+use crate::search::Plan;
+use crate::{Scope, SearchError, SearchRequest, SearchResponse, Sort, Store};
+
+/// Events that are read at once.
+const PAGE: usize = 500;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ExportParameters {
+    #[serde(alias = "query")]
+    q: String,
+    from: Option<String>,
+    to: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn export(
+    State(state): State<ApiState>,
+    Caller(scope): Caller,
+    Parameters(parameters): Parameters<ExportParameters>,
+) -> Result<Response, Problem> {
+    let ExportParameters { q, from, to, cursor } = parameters;
+    let size = Some(PAGE);
+    let request = SearchRequest { q, from, to, cursor, size, sort: Sort::OldestFirst, ..SearchRequest::default() };
+    let mut plan = Plan::of(&request, &scope, &state.store.config)?;
+    // The pages tell by themselves when they end.
+    plan.count_up_to = Some(0);
+    let mut export = Export { store: state.store, scope, plan, events: 0 };
+    // The first page is read before the answer begins, so that a fault is a problem and not a broken stream.
+    let first = export.page().await?;
+    let state = (Some(first), Some(export));
+    let stream = unfold(state, |(page, export)| async move {
+        let mut export = export?;
+        let page = match page {
+            Some(page) => Ok(page),
+            None => export.page().await,
+        };
+        let (lines, more) = match page {
+            Ok(page) => export.lines(&page),
+            Err(error) => (format!("{}\n", json!({"_export": {"error": error.to_string()}})), false),
+        };
+        Some((Ok::<_, Infallible>(lines), (None, more.then_some(export))))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
+}
+
+struct Export {
+    store: Arc<Store>,
+    scope: Scope,
+    plan: Plan,
+    events: usize,
+}
+
+impl Export {
+    async fn page(&mut self) -> Result<SearchResponse, SearchError> {
+        self.store.page(&self.scope, self.plan.clone()).await
+    }
+
+    /// The page's lines, and whether another page follows.
+    fn lines(&mut self, page: &SearchResponse) -> (String, bool) {
+        let mut lines = String::new();
+        for hit in &page.hits {
+            lines.push_str(hit.event.get());
+            lines.push('\n');
+        }
+        self.events += page.hits.len();
+        let resumed = page.next_cursor.as_deref().map(|cursor| self.plan.resume(cursor));
+        let last = match (&page.next_cursor, resumed) {
+            (Some(cursor), Some(Ok(()))) => json!({"_export": {"cursor": cursor}}),
+            (Some(_), _) => json!({"_export": {"error": "the cursor of the page cannot be read"}}),
+            (None, _) => json!({"_export": {"complete": true, "events": self.events}}),
+        };
+        lines.push_str(&last.to_string());
+        lines.push('\n');
+        (lines, page.next_cursor.is_some())
+    }
+}

@@ -96,7 +96,13 @@ fn why(trace: &Scored, a: &Assessment) -> String {
     let name = |at: usize| trace.names.get(at).map_or("the end", String::as_str);
     match a.channel {
         Channel::Sequence => {
-            format!("{} at step {}: {:.1} bits, mean {:.2}", name(a.surprise.at), a.surprise.at, a.surprise.max, a.surprise.mean)
+            format!(
+                "{} at step {}: {:.1} bits, mean {:.2}",
+                name(a.surprise.at),
+                a.surprise.at,
+                a.surprise.max,
+                a.surprise.mean
+            )
         }
         Channel::Provenance => format!("{} at step {}: log-odds {:.2}", name(a.call), a.call, a.provenance),
         Channel::Consistency => format!("consistency {:.2}", a.consistency),

@@ -45,7 +45,7 @@ pub struct BehaviourConfig {
     /// The budget: the share of an agent's normal sessions that may raise an alarm. Default 0.01.
     pub false_alarm_rate: f64,
     /// How sure the history-free features must be, 0 to 1, while an agent's history is too short for the budget
-    /// (fewer than `1 / false_alarm_rate` sessions). Default 0.9.
+    /// (fewer than `1 / false_alarm_rate` sessions). Default 0.8.
     pub cold_probability: f64,
     /// How sure the provenance channel must be at least, 0 to 1, whatever the budget allows. Default 0.5.
     pub min_probability: f64,
@@ -70,7 +70,7 @@ impl Default for BehaviourConfig {
         Self {
             enabled: true,
             false_alarm_rate: 0.01,
-            cold_probability: 0.9,
+            cold_probability: 0.8,
             min_probability: 0.5,
             session_idle_s: 600,
             max_sessions: 10_000,
@@ -128,7 +128,10 @@ impl BehaviourConfig {
 
 fn metric(key: &str, field: &str) -> Result<(), DetectorError> {
     Metric::parse(field).map(|_| ()).ok_or_else(|| {
-        invalid(key, &format!("`{field}` is no numeric field; use one of the schema, `content.prompt.length` or `attrs.…`"))
+        invalid(
+            key,
+            &format!("`{field}` is no numeric field; use one of the schema, `content.prompt.length` or `attrs.…`"),
+        )
     })
 }
 

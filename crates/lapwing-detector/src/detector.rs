@@ -173,7 +173,13 @@ fn explain_baseline(baseline: &Baseline, deviation: &Deviation, event: &Sanitize
     let whose = deviation.key.split('\u{1f}').next_back().unwrap_or_default();
     let words = format!(
         "{} of {whose} is {:.1}, {:.1} standard deviations from its mean of {:.1} over {} h ({} values, deviation {:.1})",
-        rule.field, deviation.value, deviation.score, deviation.mean, rule.window_h, deviation.count, deviation.deviation
+        rule.field,
+        deviation.value,
+        deviation.score,
+        deviation.mean,
+        rule.window_h,
+        deviation.count,
+        deviation.deviation
     );
     Draft {
         rule_id: rule.id.clone(),

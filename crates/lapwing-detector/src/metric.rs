@@ -95,7 +95,10 @@ mod tests {
         let mut event = (*crate::testing::llm("s1", 0, "hi")).clone();
         event.attrs = serde_json::from_str(r#"{"host":{"cpu":0.5,"mem":"0.25"},"x":[1]}"#).unwrap();
         let read = |path: &str| Metric::parse(path).unwrap().read(&event);
-        assert_eq!((read("attrs.host.cpu"), read("attrs.host.mem"), read("attrs.x"), read("attrs.y.z")), (Some(0.5), Some(0.25), None, None));
+        assert_eq!(
+            (read("attrs.host.cpu"), read("attrs.host.mem"), read("attrs.x"), read("attrs.y.z")),
+            (Some(0.5), Some(0.25), None, None)
+        );
         assert_eq!(read("content.prompt.length"), Some(2.0));
     }
 }

@@ -71,7 +71,9 @@ impl Threshold {
     pub(crate) fn check(&self, event: &Event) -> Option<Crossed> {
         let value = self.metric.read(event)?;
         let over = self.rule.above.filter(|bound| value > *bound).map(|bound| Crossed { value, bound, above: true });
-        over.or_else(|| self.rule.below.filter(|bound| value < *bound).map(|bound| Crossed { value, bound, above: false }))
+        over.or_else(|| {
+            self.rule.below.filter(|bound| value < *bound).map(|bound| Crossed { value, bound, above: false })
+        })
     }
 }
 

@@ -35,7 +35,12 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Takes in an event; an alert if a tool call follows untrusted text.
-    pub(crate) fn observe(&mut self, event: &SanitizedEvent, config: &BehaviourConfig, metrics: &mut DetectorMetrics) -> Vec<Alert> {
+    pub(crate) fn observe(
+        &mut self,
+        event: &SanitizedEvent,
+        config: &BehaviourConfig,
+        metrics: &mut DetectorMetrics,
+    ) -> Vec<Alert> {
         if !matches!(event.kind, Kind::Llm | Kind::Tool | Kind::Retrieval) {
             return Vec::new();
         }
@@ -60,7 +65,12 @@ impl Watch {
     }
 
     /// Closes and scores the sessions that were last heard of before `nanos`.
-    pub(crate) fn close_idle(&mut self, nanos: i64, config: &BehaviourConfig, metrics: &mut DetectorMetrics) -> Vec<Alert> {
+    pub(crate) fn close_idle(
+        &mut self,
+        nanos: i64,
+        config: &BehaviourConfig,
+        metrics: &mut DetectorMetrics,
+    ) -> Vec<Alert> {
         let mut alerts = Vec::new();
         while let Some((key, session)) = self.sessions.pop_before(nanos) {
             alerts.extend(self.close(&key, session, config, metrics));
@@ -69,7 +79,13 @@ impl Watch {
         alerts
     }
 
-    fn close(&mut self, key: &str, session: Session, config: &BehaviourConfig, metrics: &mut DetectorMetrics) -> Option<Alert> {
+    fn close(
+        &mut self,
+        key: &str,
+        session: Session,
+        config: &BehaviourConfig,
+        metrics: &mut DetectorMetrics,
+    ) -> Option<Alert> {
         metrics.sessions_closed += 1;
         if !session.acted() {
             return None;
@@ -127,20 +143,29 @@ struct Verdict {
     calibrated: Option<(f64, usize)>,
 }
 
-fn provenance(reading: &Reading<'_>, session: &Session, model: Option<&AgentModel>, config: &BehaviourConfig) -> Option<Verdict> {
+fn provenance(
+    reading: &Reading<'_>,
+    session: &Session,
+    model: Option<&AgentModel>,
+    config: &BehaviourConfig,
+) -> Option<Verdict> {
     let prompt = session.trace.prompt_stems();
     let logit = AgentModel::call_logit(model, prompt, &reading.digest);
     let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
     let calibrated = model.and_then(|m| m.threshold(config.false_alarm_rate).map(|t| (m, t)));
     match calibrated {
-        Some((model, threshold)) => (model.provenance_score(logit) > threshold && probability >= config.min_probability)
-            .then(|| Verdict {
+        Some((model, threshold)) => {
+            (model.provenance_score(logit) > threshold && probability >= config.min_probability).then(|| Verdict {
                 probability,
                 threshold: config.min_probability,
                 calibrated: Some((model.provenance_p(logit), model.sessions())),
-            }),
-        None => (probability >= config.cold_probability)
-            .then_some(Verdict { probability, threshold: config.cold_probability, calibrated: None }),
+            })
+        }
+        None => (probability >= config.cold_probability).then_some(Verdict {
+            probability,
+            threshold: config.cold_probability,
+            calibrated: None,
+        }),
     }
 }
 
@@ -161,7 +186,11 @@ fn explain_call(verdict: &Verdict, reading: &Reading<'_>, session: &Session, eve
     let order = reading.ordered_by.and_then(|at| session.source(at));
     let mut words = match (reading.piece, origin) {
         (Some((piece, _)), Some(from)) => {
-            format!("the argument {:?} of {tool} came from the output of {} and not from the user", cut(piece), from.name)
+            format!(
+                "the argument {:?} of {tool} came from the output of {} and not from the user",
+                cut(piece),
+                from.name
+            )
         }
         (Some((piece, Origin::Unseen)), _) => {
             format!("the argument {:?} of {tool} was named neither by the user nor by any tool", cut(piece))
@@ -172,7 +201,9 @@ fn explain_call(verdict: &Verdict, reading: &Reading<'_>, session: &Session, eve
         words.push_str(&format!("; text in the output of {} orders a call like this one", order.name));
     }
     words.push_str(&match verdict.calibrated {
-        Some((p, n)) => format!("; probability {:.2}, p-value {p:.4} against {n} sessions of this agent", verdict.probability),
+        Some((p, n)) => {
+            format!("; probability {:.2}, p-value {p:.4} against {n} sessions of this agent", verdict.probability)
+        }
         None => format!("; probability {:.2} by the features that need no history", verdict.probability),
     });
     let mut event_ids: Vec<_> = [order, origin].into_iter().flatten().map(|s| s.event).collect();
@@ -199,19 +230,31 @@ fn explain_session(key: &str, session: &Session, digest: &Digest, assessment: &A
     let surprise = assessment.surprise;
     let name = |at: usize| session.call(at).map_or("?", |s| s.name.as_str());
     let (words, at) = match assessment.channel {
-        Channel::Sequence if surprise.at >= digest.calls.len() => {
-            (format!("the session ended after {}, which it seldom does ({:.1} bits)", name(digest.calls.len()), surprise.max), surprise.at)
-        }
+        Channel::Sequence if surprise.at >= digest.calls.len() => (
+            format!(
+                "the session ended after {}, which it seldom does ({:.1} bits)",
+                name(digest.calls.len()),
+                surprise.max
+            ),
+            surprise.at,
+        ),
         Channel::Sequence if surprise.at == 0 => {
             (format!("the session began with {}, which it seldom does ({:.1} bits)", name(0), surprise.max), 0)
         }
         Channel::Sequence => (
-            format!("{} after {} is unlike this agent's history ({:.1} bits; mean {:.1})", name(surprise.at), name(surprise.at - 1), surprise.max, surprise.mean),
+            format!(
+                "{} after {} is unlike this agent's history ({:.1} bits; mean {:.1})",
+                name(surprise.at),
+                name(surprise.at - 1),
+                surprise.max,
+                surprise.mean
+            ),
             surprise.at,
         ),
-        Channel::Provenance => {
-            (format!("the arguments of {} came from tool output and not from the user", name(assessment.call)), assessment.call)
-        }
+        Channel::Provenance => (
+            format!("the arguments of {} came from tool output and not from the user", name(assessment.call)),
+            assessment.call,
+        ),
         Channel::Consistency => (session.trace.consistency().why(), digest.calls.len()),
     };
     Draft {

@@ -67,7 +67,27 @@ fn words_of(name: &str) -> Vec<String> {
 }
 
 fn is_filler(word: &str) -> bool {
-    matches!(word, "for" | "in" | "by" | "to" | "from" | "of" | "the" | "a" | "all" | "with" | "and" | "on" | "id" | "current" | "most" | "tool" | "api" | "mcp")
+    matches!(
+        word,
+        "for"
+            | "in"
+            | "by"
+            | "to"
+            | "from"
+            | "of"
+            | "the"
+            | "a"
+            | "all"
+            | "with"
+            | "and"
+            | "on"
+            | "id"
+            | "current"
+            | "most"
+            | "tool"
+            | "api"
+            | "mcp"
+    )
 }
 
 /// One piece of an argument that can have an origin.
@@ -158,7 +178,7 @@ fn leaf<'a>(text: &'a str, key: Term, found: &mut Vec<Unit<'a>>) {
         found.push(Unit { key, kind: UnitKind::Identifier, terms: vec![id.term], text: id.text });
     }
     let words = all.iter().filter(|l| l.shape == Shape::Word).count();
-    if words == 0 || (all.len() == 1 && words == 0) {
+    if words == 0 {
         return;
     }
     let kind = match all.len() {
@@ -193,15 +213,19 @@ mod tests {
 
     #[test]
     fn arguments_fall_into_pieces_that_can_have_an_origin() {
-        let args = json!({"to": ["jay@x.com"], "n": 3, "day": "2024-05-15", "body": "see www.xyz.com/a now", "who": "Alice"});
+        let args =
+            json!({"to": ["jay@x.com"], "n": 3, "day": "2024-05-15", "body": "see www.xyz.com/a now", "who": "Alice"});
         let mut kinds: Vec<_> = units(&args).iter().map(|u| (u.text.to_owned(), u.kind)).collect();
         kinds.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(kinds, [
-            ("Alice".to_owned(), UnitKind::Word),
-            ("jay@x.com".to_owned(), UnitKind::Identifier),
-            ("see www.xyz.com/a now".to_owned(), UnitKind::Phrase),
-            ("xyz.com/a".to_owned(), UnitKind::Identifier),
-        ]);
+        assert_eq!(
+            kinds,
+            [
+                ("Alice".to_owned(), UnitKind::Word),
+                ("jay@x.com".to_owned(), UnitKind::Identifier),
+                ("see www.xyz.com/a now".to_owned(), UnitKind::Phrase),
+                ("xyz.com/a".to_owned(), UnitKind::Identifier),
+            ]
+        );
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl Consistency {
     pub(crate) fn why(&self) -> String {
         if self.enumerated >= self.repeats && self.enumerated > 0 {
             let writes = if self.unnamed_writes > 0 { ", some of them in calls that change something" } else { "" };
-            return format!("{} values in one argument that neither the user nor any tool named{writes}", self.enumerated);
+            return format!(
+                "{} values in one argument that neither the user nor any tool named{writes}",
+                self.enumerated
+            );
         }
         if self.repeats > 0 {
             return format!("the same call was made {} times", u32::from(self.repeats) + 1);

@@ -228,7 +228,17 @@ pub(crate) fn acts_of_inflected(word: &str) -> Acts {
     if !base.is_empty() {
         return base;
     }
-    let tries = [("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("s", ""), ("es", ""), ("ies", "y"), ("ment", ""), ("er", "")];
+    let tries = [
+        ("ing", ""),
+        ("ing", "e"),
+        ("ed", ""),
+        ("ed", "e"),
+        ("s", ""),
+        ("es", ""),
+        ("ies", "y"),
+        ("ment", ""),
+        ("er", ""),
+    ];
     for (suffix, put) in tries {
         if let Some(root) = word.strip_suffix(suffix)
             && root.len() >= 3
@@ -259,31 +269,97 @@ pub(crate) fn stem(word: &str) -> &str {
             return root.strip_suffix('e').filter(|r| r.len() >= 3).unwrap_or(root);
         }
     }
-    word.strip_suffix('e').filter(|r| r.len() >= 3).or_else(|| word.strip_suffix('y').filter(|r| r.len() >= 3)).unwrap_or(word)
+    word.strip_suffix('e')
+        .filter(|r| r.len() >= 3)
+        .or_else(|| word.strip_suffix('y').filter(|r| r.len() >= 3))
+        .unwrap_or(word)
 }
 
 /// Words that may stand before the verb of an order.
 pub(crate) fn leads_order(word: &str) -> bool {
     matches!(
         word,
-        "please" | "then" | "and" | "also" | "now" | "first" | "next" | "finally" | "kindly" | "todo" | "task" | "action"
-            | "instruction" | "instructions" | "important" | "urgent" | "note" | "system" | "immediately" | "just" | "to"
-            | "should" | "must" | "shall" | "always" | "instead" | "afterwards" | "again" | "ai" | "assistant" | "agent"
-            | "admin" | "will" | "don't" | "only" | "secondly" | "lastly" | "directly" | "or"
+        "please"
+            | "then"
+            | "and"
+            | "also"
+            | "now"
+            | "first"
+            | "next"
+            | "finally"
+            | "kindly"
+            | "todo"
+            | "task"
+            | "action"
+            | "instruction"
+            | "instructions"
+            | "important"
+            | "urgent"
+            | "note"
+            | "system"
+            | "immediately"
+            | "just"
+            | "to"
+            | "should"
+            | "must"
+            | "shall"
+            | "always"
+            | "instead"
+            | "afterwards"
+            | "again"
+            | "ai"
+            | "assistant"
+            | "agent"
+            | "admin"
+            | "will"
+            | "don't"
+            | "only"
+            | "secondly"
+            | "lastly"
+            | "directly"
+            | "or"
     )
 }
 
 /// Words that make what follows them an order: `you must`, `make sure to`, `need to`.
 pub(crate) fn demands(word: &str) -> bool {
-    matches!(word, "must" | "should" | "please" | "shall" | "kindly" | "todo" | "need" | "needs" | "have" | "required" | "sure" | "want" | "remember" | "ought")
+    matches!(
+        word,
+        "must"
+            | "should"
+            | "please"
+            | "shall"
+            | "kindly"
+            | "todo"
+            | "need"
+            | "needs"
+            | "have"
+            | "required"
+            | "sure"
+            | "want"
+            | "remember"
+            | "ought"
+    )
 }
 
 /// Words by which a user hands the choice of action to a text: `do the tasks on my list`, `update it accordingly`.
 pub(crate) fn delegates(word: &str) -> bool {
     matches!(
         word,
-        "todo" | "todos" | "to-do" | "to-dos" | "tasks" | "instructions" | "steps" | "actions" | "accordingly" | "guidelines" | "checklist" | "specified"
-            | "instructed" | "requested"
+        "todo"
+            | "todos"
+            | "to-do"
+            | "to-dos"
+            | "tasks"
+            | "instructions"
+            | "steps"
+            | "actions"
+            | "accordingly"
+            | "guidelines"
+            | "checklist"
+            | "specified"
+            | "instructed"
+            | "requested"
     )
 }
 
@@ -291,8 +367,20 @@ pub(crate) fn delegates(word: &str) -> bool {
 pub(crate) fn addresses_agent(word: &str) -> bool {
     matches!(
         word,
-        "ai" | "assistant" | "agent" | "llm" | "chatbot" | "bot" | "gpt" | "chatgpt" | "model" | "claude" | "gemini" | "llama"
-            | "copilot" | "agents" | "assistants"
+        "ai" | "assistant"
+            | "agent"
+            | "llm"
+            | "chatbot"
+            | "bot"
+            | "gpt"
+            | "chatgpt"
+            | "model"
+            | "claude"
+            | "gemini"
+            | "llama"
+            | "copilot"
+            | "agents"
+            | "assistants"
     )
 }
 
@@ -300,10 +388,38 @@ pub(crate) fn addresses_agent(word: &str) -> bool {
 pub(crate) fn overrides(word: &str) -> bool {
     matches!(
         word,
-        "ignore" | "disregard" | "override" | "bypass" | "forget" | "previous" | "prior" | "instructions" | "instruction" | "before"
-            | "instead" | "first" | "important" | "urgent" | "immediately" | "attention" | "todo" | "mandatory" | "required"
-            | "prompt" | "silently" | "secretly" | "without" | "task" | "original" | "system" | "message" | "following" | "command"
-            | "critical" | "priority" | "must"
+        "ignore"
+            | "disregard"
+            | "override"
+            | "bypass"
+            | "forget"
+            | "previous"
+            | "prior"
+            | "instructions"
+            | "instruction"
+            | "before"
+            | "instead"
+            | "first"
+            | "important"
+            | "urgent"
+            | "immediately"
+            | "attention"
+            | "todo"
+            | "mandatory"
+            | "required"
+            | "prompt"
+            | "silently"
+            | "secretly"
+            | "without"
+            | "task"
+            | "original"
+            | "system"
+            | "message"
+            | "following"
+            | "command"
+            | "critical"
+            | "priority"
+            | "must"
     )
 }
 
@@ -334,7 +450,13 @@ mod tests {
 
     #[test]
     fn stems_join_inflections() {
-        for (a, b) in [("hotels", "hotel"), ("messages", "message"), ("reservation", "reserve"), ("sending", "send"), ("files", "file")] {
+        for (a, b) in [
+            ("hotels", "hotel"),
+            ("messages", "message"),
+            ("reservation", "reserve"),
+            ("sending", "send"),
+            ("files", "file"),
+        ] {
             assert_eq!(stem(a), stem(b), "{a} {b}");
         }
     }

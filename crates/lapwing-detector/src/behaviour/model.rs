@@ -4,6 +4,8 @@
 //! enough sessions have come. Calibration scores are cross-fitted: each session is scored by a model that has
 //! not seen its task, so that the promise made for new tasks is kept.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, Tail};
@@ -117,8 +119,7 @@ impl Learned {
 
     fn scores(&self, digest: &Digest) -> Scores {
         let logits = digest.calls.iter().map(|c| self.logit(&digest.prompt, c));
-        let (call, provenance) =
-            logits.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, -20.0));
+        let (call, provenance) = logits.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, -20.0));
         let provenance = provenance + EXPOSURE * digest.exposure;
         Scores {
             surprise: self.sequence.surprise(&tools(digest)),
@@ -138,7 +139,11 @@ impl AgentModel {
     /// Fits a model to an agent's normal sessions; none at all is a valid history.
     pub fn fit(history: &[Digest], config: &ModelConfig) -> Self {
         let folds = config.folds.max(2);
-        let fold = |at: usize| history[at].task().map_or(at, |t| t as usize) % folds;
+        let tasks: BTreeSet<Term> = history.iter().filter_map(Digest::task).collect();
+        // An agent that only ever does a handful of tasks will go on doing these: then a session is left out, not
+        // a task, or every calibration score would be that of a task never seen.
+        let by_task = tasks.len() >= folds;
+        let fold = |at: usize| history[at].task().filter(|_| by_task).map_or(at, |t| t as usize) % folds;
         let mut held_out = vec![Scores::default(); history.len()];
         for out in 0..folds {
             let rest = history.iter().enumerate().filter(|(at, _)| fold(*at) != out).map(|(_, d)| d);
@@ -188,11 +193,6 @@ impl AgentModel {
         self.combined.threshold(rate).map(f64::from)
     }
 
-    /// SCRATCH
-    pub fn habits_of(&self, prompt: &[Term], call: &CallDigest) -> [f32; 2] {
-        [self.learned.habits.unexpected(prompt, call.tool), self.learned.habits.rare_edge(call)]
-    }
-
     /// Scores a whole session.
     pub fn assess(&self, digest: &Digest) -> Assessment {
         let scores = self.learned.scores(digest);
@@ -201,7 +201,8 @@ impl AgentModel {
         let c = &self.calibration;
         let sequence = c.sequence.p(strangeness(&scores.surprise, c.long));
         let p_channels = [sequence, c.provenance.p(scores.provenance), c.consistency.p(scores.consistency)];
-        let loudest = (0..3).min_by(|a, b| (tails[*a] / WEIGHTS[*a]).total_cmp(&(tails[*b] / WEIGHTS[*b]))).unwrap_or(1);
+        let loudest =
+            (0..3).min_by(|a, b| (tails[*a] / WEIGHTS[*a]).total_cmp(&(tails[*b] / WEIGHTS[*b]))).unwrap_or(1);
         let channel = [Channel::Sequence, Channel::Provenance, Channel::Consistency][loudest];
         Assessment {
             channel,

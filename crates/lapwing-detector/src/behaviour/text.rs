@@ -108,9 +108,12 @@ fn run_len(rest: &str) -> usize {
 }
 
 fn strip_link(text: &str) -> &str {
-    let text = text.split_once("://").map_or(text, |(scheme, rest)| {
-        if scheme.len() <= 6 && !rest.is_empty() { rest } else { text }
-    });
+    let text = text.split_once("://").map_or(
+        text,
+        |(scheme, rest)| {
+            if scheme.len() <= 6 && !rest.is_empty() { rest } else { text }
+        },
+    );
     match text.get(..4) {
         Some(www) if www.eq_ignore_ascii_case("www.") && text.len() > 4 => &text[4..],
         _ => text,
@@ -139,9 +142,9 @@ fn is_ordinal_or_time(text: &str, letters: usize) -> bool {
     let digits_first = text.as_bytes()[0].is_ascii_digit();
     let iso = letters <= 2 && text.bytes().all(|b| b.is_ascii_digit() || b"-:.+TZtz".contains(&b));
     let lower = text.to_ascii_lowercase();
-    let suffixed = ["st", "nd", "rd", "th", "am", "pm", "h", "k", "min", "usd", "eur"]
-        .iter()
-        .any(|s| lower.strip_suffix(s).is_some_and(|d| d.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.')));
+    let suffixed = ["st", "nd", "rd", "th", "am", "pm", "h", "k", "min", "usd", "eur"].iter().any(|s| {
+        lower.strip_suffix(s).is_some_and(|d| d.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.'))
+    });
     digits_first && (iso || suffixed)
 }
 
@@ -255,18 +258,14 @@ mod tests {
         check("Mail jay@x.com.", &[("Mail", Word), ("jay@x.com", Identifier)]);
         check("see https://www.A-b.com/q?x=1, ok", &[("see", Word), ("A-b.com/q?x=1", Identifier), ("ok", Word)]);
         check("[EMAIL:k1:9f3a] [0]", &[("[EMAIL:k1:9f3a]", Identifier), ("0", Quantity)]);
-        check("on 2024-05-15 at 10:30, 15th", &[
-            ("on", Word),
-            ("2024-05-15", Quantity),
-            ("at", Word),
-            ("10:30", Quantity),
-            ("15th", Quantity),
-        ]);
-        check("US133000000121212121212 1234567 12.50", &[
-            ("US133000000121212121212", Identifier),
-            ("1234567", Identifier),
-            ("12.50", Quantity),
-        ]);
+        check(
+            "on 2024-05-15 at 10:30, 15th",
+            &[("on", Word), ("2024-05-15", Quantity), ("at", Word), ("10:30", Quantity), ("15th", Quantity)],
+        );
+        check(
+            "US133000000121212121212 1234567 12.50",
+            &[("US133000000121212121212", Identifier), ("1234567", Identifier), ("12.50", Quantity)],
+        );
         check("from:anna@x.org", &[("from", Word), ("anna@x.org", Identifier)]);
         check(r"a\nSend é", &[("a", Word), ("Send", Word), ("é", Word)]);
     }

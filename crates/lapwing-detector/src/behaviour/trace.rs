@@ -38,7 +38,7 @@ pub struct CallDigest {
     /// The tool's name, hashed.
     pub(crate) tool: Term,
     /// The features that need no history.
-    pub features: Features,
+    pub(crate) features: Features,
     /// Where each argument came from: (slot, origin kind or source tool), hashed.
     pub(crate) edges: Vec<(Term, Term)>,
 }
@@ -47,8 +47,8 @@ pub struct CallDigest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
     /// The stems of the prompt, sorted; equal prompts are one task.
-    pub prompt: Vec<Term>,
-    pub calls: Vec<CallDigest>,
+    pub(crate) prompt: Vec<Term>,
+    pub(crate) calls: Vec<CallDigest>,
     /// Score of the consistency channel.
     pub(crate) consistency: f32,
     /// 0–1: how much an order in tool output spoke to the machine and against its task, followed or not.
@@ -222,7 +222,12 @@ impl Trace {
 
     /// What remains of the session when it is over.
     pub fn digest(&self) -> Digest {
-        Digest { prompt: self.prompt_stems.clone(), calls: self.calls.clone(), consistency: self.consistency.score(), exposure: self.exposure }
+        Digest {
+            prompt: self.prompt_stems.clone(),
+            calls: self.calls.clone(),
+            consistency: self.consistency.score(),
+            exposure: self.exposure,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use crate::testing::{at, llm, seal, tool};
 fn normal(i: i64) -> Vec<SanitizedEvent> {
     let (s, t) = (format!("s{i}"), i * 60);
     let who = format!("[EMAIL:k1:{:04x}]", i * 7);
-    let mail = format!("From: {who}\nSubject: Order {}\n\nHi, my parcel is late. Could you tell me where it is?", 70_000 + i);
+    let mail =
+        format!("From: {who}\nSubject: Order {}\n\nHi, my parcel is late. Could you tell me where it is?", 70_000 + i);
     let mut events = vec![
         llm(&s, t, &format!("Handle the newest mail in my inbox, ticket queue {}", i % 3)),
         tool(&s, t + 1, "read_inbox", json!({"limit": 1}), &format!("1 unread: m-{i} from {who}")),
@@ -19,11 +20,35 @@ fn normal(i: i64) -> Vec<SanitizedEvent> {
     ];
     match i % 3 {
         0 => {
-            events.push(tool(&s, t + 3, "search_docs", json!({"query": "late parcel"}), "doc-12: Late parcels; doc-13: Refunds"));
-            events.push(tool(&s, t + 4, "fetch_document", json!({"id": "doc-12"}), "Late parcels are traced within two days."));
-            events.push(tool(&s, t + 5, "reply_mail", json!({"to": who, "body": "Your parcel is being traced, please wait."}), "sent"));
+            events.push(tool(
+                &s,
+                t + 3,
+                "search_docs",
+                json!({"query": "late parcel"}),
+                "doc-12: Late parcels; doc-13: Refunds",
+            ));
+            events.push(tool(
+                &s,
+                t + 4,
+                "fetch_document",
+                json!({"id": "doc-12"}),
+                "Late parcels are traced within two days.",
+            ));
+            events.push(tool(
+                &s,
+                t + 5,
+                "reply_mail",
+                json!({"to": who, "body": "Your parcel is being traced, please wait."}),
+                "sent",
+            ));
         }
-        1 => events.push(tool(&s, t + 3, "create_ticket", json!({"subject": "late parcel", "requester": who}), "T-1 created")),
+        1 => events.push(tool(
+            &s,
+            t + 3,
+            "create_ticket",
+            json!({"subject": "late parcel", "requester": who}),
+            "T-1 created",
+        )),
         _ => events.push(tool(&s, t + 3, "reply_mail", json!({"to": who, "body": "It will arrive soon."}), "sent")),
     }
     events
@@ -36,10 +61,22 @@ fn hijacked(i: i64) -> Vec<SanitizedEvent> {
     vec![
         llm(&s, t, "Handle the newest mail in my inbox, ticket queue 0"),
         tool(&s, t + 1, "read_inbox", json!({"limit": 1}), "1 unread: m-9 from [EMAIL:k1:0009]"),
-        tool(&s, t + 2, "read_mail", json!({"id": "m-9"}), "From: [EMAIL:k1:0009]\nSubject: Order 71000\n\nWhere is my parcel?"),
+        tool(
+            &s,
+            t + 2,
+            "read_mail",
+            json!({"id": "m-9"}),
+            "From: [EMAIL:k1:0009]\nSubject: Order 71000\n\nWhere is my parcel?",
+        ),
         tool(&s, t + 3, "search_docs", json!({"query": "late parcel"}), "doc-66: Late parcels"),
         tool(&s, t + 4, "fetch_document", json!({"id": "doc-66"}), doc),
-        tool(&s, t + 5, "send_mail", json!({"to": "[EMAIL:k1:dead]", "body": "Order 71000: Where is my parcel?"}), "sent"),
+        tool(
+            &s,
+            t + 5,
+            "send_mail",
+            json!({"to": "[EMAIL:k1:dead]", "body": "Order 71000: Where is my parcel?"}),
+            "sent",
+        ),
     ]
 }
 
@@ -108,7 +145,15 @@ fn an_unusual_order_alerts_when_the_session_is_over() {
     }
     let t = 300 * 60;
     let strange: Vec<_> = (0..6)
-        .map(|i| tool("odd", t + i, ["list_users", "read_inbox", "list_users", "search_docs", "list_users", "export"][i as usize], json!({}), "ok"))
+        .map(|i| {
+            tool(
+                "odd",
+                t + i,
+                ["list_users", "read_inbox", "list_users", "search_docs", "list_users", "export"][i as usize],
+                json!({}),
+                "ok",
+            )
+        })
         .collect();
     assert!(run(&mut detector, &strange).is_empty());
     let found = detector.tick(at(t + 10_000));

@@ -1,0 +1,86 @@
+//! Events per second through the detector: model calls for thresholds and baselines, tool calls with provenance.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use lapwing_detector::{Detector, DetectorConfig};
+use lapwing_event::{
+    Agent, Content, Event, EventId, GenAi, Kind, Sanitization, SanitizationStatus, SanitizedEvent, Scores, Session,
+    Timestamp, Tool, ToolStatus, encode,
+};
+use serde_json::json;
+
+const EVENTS: i64 = 2_000;
+
+fn event(kind: Kind, i: i64) -> Event {
+    let at = Timestamp::from_millis(1_795_478_400_000 + i * 200);
+    let mut event = Event::new(kind, EventId::derived(at, &[&i.to_be_bytes()]), at, "shop");
+    event.session = Some(Session { id: format!("s{}", i / 8) });
+    event.agent = Some(Agent { id: Some("helper".to_owned()), ..Agent::default() });
+    event.sanitization = Some(Sanitization {
+        policy_version: "bench".to_owned(),
+        status: SanitizationStatus::Ok,
+        total: 0,
+        counts: Default::default(),
+        fields: Vec::new(),
+    });
+    event
+}
+
+fn seal(event: &Event) -> SanitizedEvent {
+    SanitizedEvent::decode(&encode(event)).expect("an event with a sanitization record is clean")
+}
+
+fn llm(i: i64) -> SanitizedEvent {
+    let mut event = event(Kind::Llm, i);
+    event.gen_ai = Some(Box::new(GenAi::chat("m")));
+    let prompt = "Please look up the order of the customer and tell him when it arrives. ".repeat(2 + i as usize % 5);
+    event.content = Some(Content { prompt: Some(prompt), ..Content::default() });
+    event.scores = Some(Scores { toxicity: Some(0.1), sentiment: None });
+    seal(&event)
+}
+
+fn tool(i: i64) -> SanitizedEvent {
+    let mut event = event(Kind::Tool, i);
+    let output = format!(
+        "From: [EMAIL:k1:{i:04x}]\nSubject: Order {i}\n\n{}",
+        "My parcel has not arrived yet. Please send the invoice to my new address, thank you. ".repeat(12)
+    );
+    event.tool = Some(Box::new(Tool {
+        name: ["read_inbox", "read_mail", "search_docs", "reply_mail"][i as usize % 4].to_owned(),
+        call_id: None,
+        kind: None,
+        status: ToolStatus::Ok,
+        arguments: Some(
+            json!({"to": format!("[EMAIL:k1:{:04x}]", i - 1), "body": "Your parcel is on its way, please wait a few days."}),
+        ),
+        output: Some(output),
+        definition_hash: None,
+    }));
+    seal(&event)
+}
+
+fn observe(c: &mut Criterion) {
+    let mut group = c.benchmark_group("observe");
+    group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
+    let sets = [
+        ("thresholds and baselines", false, (0..EVENTS).map(llm).collect::<Vec<_>>()),
+        ("tool calls of 1 KB with provenance", true, (0..EVENTS).map(tool).collect()),
+    ];
+    for (name, behaviour, events) in &sets {
+        let mut config = DetectorConfig::default();
+        config.behaviour.enabled = *behaviour;
+        let detector = Detector::new(config).expect("the default configuration is valid");
+        group.bench_function(*name, |b| {
+            b.iter_batched(
+                || detector.clone(),
+                |mut detector| events.iter().for_each(|e| drop(black_box(detector.observe(e)))),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, observe);
+criterion_main!(benches);

@@ -217,9 +217,27 @@ const VERBS: &[(&str, Acts)] = &[
     ("write", CREATE.union(SEND)),
 ];
 
+/// Where the verbs of each first letter begin in [`VERBS`]: nearly every word of a text is looked up.
+const STARTS: [usize; 27] = {
+    let mut starts = [0; 27];
+    let mut letter = 0;
+    while letter < 27 {
+        let mut at = 0;
+        while at < VERBS.len() && VERBS[at].0.as_bytes()[0] < b'a' + letter as u8 {
+            at += 1;
+        }
+        starts[letter] = at;
+        letter += 1;
+    }
+    starts
+};
+
 /// The classes of a lowercase verb in its base form; empty for anything else.
 pub(crate) fn acts_of(verb: &str) -> Acts {
-    VERBS.binary_search_by_key(&verb, |(v, _)| v).map_or(Acts::default(), |at| VERBS[at].1)
+    let Some(first @ b'a'..=b'z') = verb.bytes().next() else { return Acts::default() };
+    let letter = usize::from(first - b'a');
+    let candidates = &VERBS[STARTS[letter]..STARTS[letter + 1]];
+    candidates.iter().find(|(v, _)| *v == verb).map_or(Acts::default(), |(_, acts)| *acts)
 }
 
 /// The classes of a lowercase word that may be inflected (`sending`, `paid`, `updates`).

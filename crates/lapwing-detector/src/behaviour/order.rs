@@ -42,24 +42,27 @@ const OWN_PAIRS: f32 = 0.6;
 /// The orders in the output of call `source`, given what the session knew before that output.
 pub(crate) fn orders(output: &str, source: u8, known: &Index) -> Vec<Order> {
     let sentences = sentences(output);
+    let commands: Vec<_> = sentences.iter().take(MAX_SENTENCES).map(|s| command(s)).collect();
     let mut found: Vec<Order> = Vec::new();
     let mut at = 0;
-    let count = sentences.len().min(MAX_SENTENCES);
-    while at < count && found.len() < MAX_ORDERS {
-        if command(sentences[at]).is_none() {
+    while at < commands.len() && found.len() < MAX_ORDERS {
+        let first = at;
+        while at < commands.len() && (commands[at].is_some() || (at > first && continues(sentences[at]))) {
+            at += 1;
+        }
+        if at == first {
             at += 1;
             continue;
         }
-        let first = at;
-        while at < count && (command(sentences[at]).is_some() || continues(sentences[at])) {
-            at += 1;
-        }
-        let passage = &sentences[first..at];
+        let acts = commands[first..at].iter().flatten().fold(Acts::default(), |all, (acts, _)| all.union(*acts));
+        let plain = commands[first..at].iter().flatten().map(|(_, plain)| *plain).fold(0.0, f32::max);
         let around = &sentences[first.saturating_sub(3)..(at + 2).min(sentences.len())];
-        if let Some(order) = order(passage, around, source, known)
-            && !found.iter().any(|o| o.terms == order.terms)
+        if let Some(words) = words(&sentences[first..at], known)
+            && !found.iter().any(|o| o.terms == words.terms)
         {
-            found.push(order);
+            let (addressed, overrides) = tone(around);
+            let Words { terms, stems, targets } = words;
+            found.push(Order { source, acts, terms, stems, targets, addressed, overrides, plain });
         }
     }
     found
@@ -68,8 +71,9 @@ pub(crate) fn orders(output: &str, source: u8, known: &Index) -> Vec<Order> {
 /// A sentence that goes on with what the one before ordered.
 fn continues(sentence: &str) -> bool {
     let mut words = lexemes(sentence);
-    let first = words.next().map(|l| l.text.to_ascii_lowercase());
-    matches!(first.as_deref(), Some("the" | "it" | "its" | "use" | "with" | "this" | "that" | "if" | "then" | "and"))
+    let mut buffer = [0u8; 24];
+    let first = words.next().and_then(|l| lower(l.text, &mut buffer));
+    matches!(first, Some("the" | "it" | "its" | "use" | "with" | "this" | "that" | "if" | "then" | "and"))
         && sentence.len() < 300
 }
 
@@ -110,46 +114,51 @@ fn lower<'a>(word: &str, buffer: &'a mut [u8; 24]) -> Option<&'a str> {
     std::str::from_utf8(bytes).ok()
 }
 
-fn order(passage: &[&str], around: &[&str], source: u8, known: &Index) -> Option<Order> {
-    let mut acts = Acts::default();
-    let mut plain: f32 = 0.0;
-    let mut terms = Vec::new();
-    let mut stems = Vec::new();
-    let mut words = Vec::new();
-    let mut targets = false;
+/// The words of a passage, hashed.
+struct Words {
+    terms: Vec<Term>,
+    stems: Vec<Term>,
+    targets: bool,
+}
+
+/// The words of a passage; none if they are the user's own, repeated.
+fn words(passage: &[&str], known: &Index) -> Option<Words> {
+    let (mut terms, mut stems, mut targets) = (Vec::new(), Vec::new(), false);
+    let (mut pairs, mut own) = (0u32, 0u32);
     for sentence in passage {
-        if let Some((found, how)) = command(sentence) {
-            acts = acts.union(found);
-            plain = plain.max(how);
-        }
         let mut last = None;
         for lexeme in lexemes(sentence) {
             if terms.len() >= MAX_TERMS {
                 break;
             }
-            words.push(lexeme.term);
-            targets |= lexeme.shape == Shape::Identifier;
             terms.push(lexeme.term);
-            terms.extend(last.map(|l| group(&[l, lexeme.term])));
+            targets |= lexeme.shape == Shape::Identifier;
+            if let Some(last) = last {
+                let pair = group(&[last, lexeme.term]);
+                pairs += 1;
+                own += u32::from(matches!(known.of(pair), Origin::Prompt | Origin::Argument));
+                terms.push(pair);
+            }
             last = Some(lexeme.term);
             push_stems(&mut stems, &lexeme);
         }
     }
-    let own = words.windows(2).filter(|w| matches!(known.of(group(w)), Origin::Prompt | Origin::Argument)).count();
-    if words.len() < 2 || own as f32 > OWN_PAIRS * (words.len() - 1) as f32 {
+    if pairs == 0 || own as f32 > OWN_PAIRS * pairs as f32 {
         return None;
     }
     for list in [&mut terms, &mut stems] {
         list.sort_unstable();
         list.dedup();
     }
-    let (addressed, overrides) = tone(around);
-    Some(Order { source, acts, terms, stems, targets, addressed, overrides, plain })
+    Some(Words { terms, stems, targets })
 }
 
 fn push_stems(stems: &mut Vec<Term>, lexeme: &Lexeme<'_>) {
-    let lower = lexeme.text.to_lowercase();
-    stems.push(term_of(stem(&lower)));
+    let mut buffer = [0u8; 24];
+    match lower(lexeme.text, &mut buffer) {
+        Some(word) => stems.push(term_of(stem(word))),
+        None => stems.push(lexeme.term),
+    }
     stems.extend(parts(lexeme).map(|p| term_of(stem(&p.to_lowercase()))));
 }
 

@@ -67,7 +67,11 @@ impl<'a> Iterator for Lexemes<'a> {
             }
             let len = run_len(rest);
             self.at += len;
-            let text = strip_link(&rest[..len]);
+            let run = &rest[..len];
+            if run.bytes().all(|b| b.is_ascii_alphabetic()) {
+                return Some(Lexeme { text: run, shape: Shape::Word, term: term_of(run), paused });
+            }
+            let text = strip_link(run);
             return Some(Lexeme { text, shape: shape_of(text), term: term_of(text), paused });
         }
     }
@@ -161,6 +165,9 @@ pub(crate) fn is_domain(text: &str) -> bool {
 
 /// The hash of the lowercase form of `text` (FNV-1a, folded to 32 bits): stable between runs and versions.
 pub(crate) fn term_of(text: &str) -> Term {
+    if text.is_ascii() {
+        return fold(text.bytes().fold(FNV_OFFSET, |hash, byte| fnv(hash, byte.to_ascii_lowercase())));
+    }
     let mut hash = FNV_OFFSET;
     for c in text.chars() {
         if c.is_ascii() {

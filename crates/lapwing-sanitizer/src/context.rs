@@ -136,7 +136,7 @@ const WORDS: &[(Class, &str)] = &[
     (
         Class::NAMING,
         "my name is|my name's|name is|i am|i'm|this is|named|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
-         regards|best regards|kind regards|warm regards|sincerely|yours truly|signed by|on behalf of|behalf of|patient|spoke with|spoke to|speak with|sync with|meet with|met with|talk to|\
+         regards|best regards|kind regards|warm regards|sincerely|yours truly|signed by|on behalf of|behalf of|best|cheers|yours|patient|spoke with|spoke to|speak with|sync with|meet with|met with|talk to|\
          meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|\
          herr|herrn|frau|ich heiße|mein name ist|liebe|lieber|hallo|monsieur|madame|mademoiselle|mme|je m'appelle|bonjour|cher|chère|señor|señora|sr|sra|don|doña|\
          me llamo|mi nombre es|hola|estimado|estimada|querido|querida|gracias|signor|signora|sig|dott|mi chiamo|ciao|gentile|caro|cara|grazie|senhor|senhora|\
@@ -219,8 +219,12 @@ impl Mentions {
         let (automaton, classes) = &*AUTOMATON;
         let hits = automaton.find_iter(text).filter(|hit| is_word(bytes, hit.start(), hit.end()));
         Mentions(
-            hits.map(|hit| Mention { start: hit.start(), end: hit.end(), class: classes[hit.pattern().as_usize()] })
-                .collect(),
+            hits.map(|hit| Mention {
+                start: hit.start(),
+                end: hit.end() + usize::from(is_plural(bytes, hit.end())),
+                class: classes[hit.pattern().as_usize()],
+            })
+            .collect(),
         )
     }
 
@@ -245,6 +249,10 @@ impl Mentions {
         let close = self.0[from..].iter().take_while(|m| m.start <= at + reach);
         close.into_iter().any(|m| m.class.meets(class))
     }
+}
+
+fn is_plural(bytes: &[u8], end: usize) -> bool {
+    bytes.get(end) == Some(&b's') && !bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
 /// Whether the hit is a word of its own or a part of `snake_case` or `camelCase`.

@@ -101,7 +101,7 @@ const KEYS: &[(Field, &str)] = &[
         Field::Secret,
         "secret secretkey clientsecret apikey apitoken accesstoken accesskey accesskeyid secretaccesskey awssecretaccesskey refreshtoken idtoken authtoken token bearertoken sessiontoken privatekey signingkey \
          signingsecret encryptionkey masterkey servicekey webhooksecret appsecret appkey consumersecret consumerkey authkey authorization xapikey xauthtoken deploykey sharedkey accountkey storagekey sastoken \
-         credentials credential jwt jwtsecret bottoken usertoken licensekey connectionstring hmackey pat personalaccesstoken xcsrftoken csrftoken apisecret secretstring secretvalue cryptokey dbtoken oauthtoken \
+         credentials credential jwt jwtsecret bottoken usertoken licensekey connectionstring hmackey pat personalaccesstoken xcsrftoken csrftoken apisecret secretstring secretvalue userauth creds cryptokey dbtoken oauthtoken \
          bearer sessionkey securitytoken subscriptionkey primarykeysecret secretaccess keysecret secrettoken passkey xvaulttoken authsecret clienttoken",
     ),
     (
@@ -164,7 +164,7 @@ const KEYS: &[(Field, &str)] = &[
          checksum hash sha sha1 sha256 sha512 md5 digest etag uuid guid traceid spanid parentid requestid correlationid transactionid txnid txid commit revision seq sequence offset size bytes length count total amount price cost latency duration \
          durationms latencyms elapsed width height port pid tid line column index code status statuscode errorcode serial serialnumber serialno partnumber partno productid itemid batchid jobid runid taskid buildid messageid eventid ticketid ticketnumber ticket caseid \
          casenumber flightnumber flight reservationid bookingid confirmation confirmationnumber parentspanid prompttokens completiontokens totaltokens maxtokens systemfingerprint fingerprint expires exp iat nbf epoch toolcallid callid srcrev epochms unixtime \
-         score rating rank year age limit page pagesize number num value key nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
+         privatekeyid keyid kid score rating rank year age limit page pagesize number num value key nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
     ),
 ];
 

@@ -196,6 +196,17 @@ impl<'t> Scan<'t> {
                 self.formats_at(digit - back);
             }
         }
+        // `be:ef:0a:…`: the pairs before the first digit hold letters only.
+        let pair = |end: usize| {
+            end >= 3
+                && matches!(bytes[end - 1], b':' | b'-')
+                && bytes[end - 3..end - 1].iter().all(|b| (*b | 0x20).is_ascii_hexdigit())
+        };
+        let first = digit - letters;
+        let pairs = (0..5).take_while(|n| first >= 3 * n && pair(first - 3 * n)).count();
+        if pairs > 0 && !glued(first - 3 * pairs) {
+            self.formats_at(first - 3 * pairs);
+        }
         // `HRB 12345`, `HH-AB-1234`, `ABC 123456`: the letters stand apart.
         for _ in 0..2 {
             if start == 0 || !matches!(bytes[start - 1], b' ' | b'-' | b'.') {

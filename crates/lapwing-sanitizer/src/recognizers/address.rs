@@ -152,7 +152,9 @@ fn tail(text: &str, from: usize) -> usize {
         if gap == 0 || gap > 4 || newlines > 1 {
             break;
         }
-        let Some(part) = part(&rest[gap..], comma || newlines > 0) else { break };
+        // A town follows its postcode without a comma.
+        let after_code = text[..end].ends_with(|c: char| c.is_ascii_digit()) && end > from + 4;
+        let Some(part) = part(&rest[gap..], comma || newlines > 0 || after_code) else { break };
         end += gap + part;
     }
     end
@@ -234,7 +236,7 @@ fn post_box(text: &str, mention: Mention) -> Option<(Range<usize>, u8)> {
 }
 
 /// What a street is called in other tongues, before or behind its name: `ul. Lubartowska 42`, `Gudestr. 5/3`.
-const BEFORE_NAME: [&str; 34] = [
+const BEFORE_NAME: &[&str] = &[
     "rue",
     "avenue",
     "boulevard",
@@ -257,6 +259,23 @@ const BEFORE_NAME: [&str; 34] = [
     "carrer",
     "pasaje",
     "glorieta",
+    "vial",
+    "cañada",
+    "acceso",
+    "callejón",
+    "alameda",
+    "rambla",
+    "vía",
+    "cuesta",
+    "pasadizo",
+    "urbanización",
+    "borgo",
+    "contrada",
+    "rotonda",
+    "incrocio",
+    "stretto",
+    "canale",
+    "alle",
     "rua",
     "travessa",
     "praça",
@@ -308,7 +327,7 @@ pub(crate) fn foreign_street(scan: &mut Scan<'_>, start: usize, word_end: usize)
     let gap = text.len() - rest.len();
     let Some(number) = rest.strip_prefix(' ') else { return };
     let digits = number.bytes().take_while(u8::is_ascii_digit).count();
-    if !(1..=4).contains(&digits) {
+    if !(1..=5).contains(&digits) {
         return;
     }
     let number_end =

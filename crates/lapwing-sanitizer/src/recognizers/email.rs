@@ -1,7 +1,8 @@
 //! Email addresses as they are written.
 
-use crate::entity::EntityType::Email;
-use crate::formats::CHECKED;
+use crate::entity::EntityType::{Email, Username};
+use crate::formats::{CHECKED, SHAPED};
+use crate::recognizers::username;
 use crate::scan::Scan;
 
 /// Longest local part and longest domain, in bytes (RFC 5321).
@@ -18,7 +19,10 @@ const NOT_TOP_LEVEL: [&str; 22] = [
 pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
     let text = scan.text;
     let Some(start) = local_part(text, at) else { return };
-    let Some(end) = domain(text, at + 1) else { return };
+    let Some(end) = domain(text, at + 1) else {
+        at_address(scan, start, at);
+        return;
+    };
     let bytes = text.as_bytes();
     // `git@github.com:acme/app.git` is a remote, and `x@host.tld:pass@…` goes on.
     let remote = bytes.get(end) == Some(&b':')
@@ -27,6 +31,23 @@ pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
         return;
     }
     scan.push(start..end, Email, "email", CHECKED + 5);
+}
+
+/// `jdoe@10.1.2.3`, `ssh jdoe@web01`: the account of a host that is no domain.
+fn at_address(scan: &mut Scan<'_>, start: usize, at: usize) {
+    let host = &scan.text[at + 1..];
+    let address = host
+        .trim_start_matches('[')
+        .split(['.', ':'])
+        .next()
+        .is_some_and(|head| !head.is_empty() && head.bytes().all(|b| b.is_ascii_hexdigit()));
+    let octets = host.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').filter(|b| *b == b'.').count() >= 3;
+    let from = scan.text.floor_char_boundary(start.saturating_sub(40));
+    let shell = ["ssh ", "scp ", "sftp ", "rsync "].iter().any(|command| scan.text[from..start].contains(command));
+    let joined = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    if joined && (octets || shell || (address && host.contains("::"))) && username::is_personal(&scan.text[start..at]) {
+        scan.push(start..at, Username, "user-at-host", SHAPED);
+    }
 }
 
 fn is_local(c: char) -> bool {

@@ -83,7 +83,7 @@ pub(crate) fn v6(scan: &mut Scan<'_>, colon: usize) {
     if groups == 0 && !prefixed || !digits && groups < 3 && !prefixed {
         return;
     }
-    let score = if groups >= 3 { CHECKED } else { NAMED };
+    let score = if groups >= 2 { CHECKED + 1 } else { NAMED };
     scan.push(range.start..end, IpAddress, "ipv6", score);
 }
 

@@ -39,7 +39,7 @@ mod tests {
         check(
             MacAddress,
             &[
-                ("MACs: 00:11:22:33:44:55 and AA-BB-CC-DD-EE-FF", &["00:11:22:33:44:55", "AA-BB-CC-DD-EE-FF"]),
+                ("MACs: 00:11:22:33:44:55 and AA-BB-CC-DD-EE-0F", &["00:11:22:33:44:55", "AA-BB-CC-DD-EE-0F"]),
                 ("0a1b.2c3d.4e5f", &["0a1b.2c3d.4e5f"]),
                 ("10:2F:33-AC-29-C3", &[]),
                 ("00:1A:2B:3C:4D", &[]),

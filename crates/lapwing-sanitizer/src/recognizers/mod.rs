@@ -31,6 +31,7 @@ pub(crate) static FORMATS: &[&[Format]] = &[
     mac::FORMATS,
     crypto::FORMATS,
     phone::FORMATS,
+    secret::FORMATS,
     address::FORMATS,
     date_time::FORMATS,
     national::americas::FORMATS,

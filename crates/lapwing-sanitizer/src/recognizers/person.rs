@@ -126,6 +126,9 @@ fn run_of_capitals(text: &str, start: usize) -> Vec<Word> {
         if end == at || !value.starts_with(char::is_uppercase) {
             break;
         }
+        if is_contraction(value) {
+            break;
+        }
         let initial = value.chars().count() == 1;
         words.push(Word {
             range: at..end,
@@ -147,6 +150,11 @@ fn run_of_capitals(text: &str, start: usize) -> Vec<Word> {
         }
     }
     words
+}
+
+/// `I'm`, `Let's`, `We'll`.
+fn is_contraction(word: &str) -> bool {
+    word.rsplit_once('\'').is_some_and(|(_, tail)| matches!(tail, "m" | "ll" | "ve" | "d" | "re" | "t" | "s"))
 }
 
 fn word_end(text: &str, at: usize) -> usize {
@@ -175,14 +183,16 @@ fn judge(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
     {
         return None;
     }
-    let first_known = words.iter().position(|word| {
+    let given = words.iter().position(|word| {
         word.known.first
             && (word.is_first() || word.range.start == words[0].range.start || introduced_at(scan, word.range.start))
     });
-    if let Some(i) = first_known
-        && let Some(found) = from_given_name(scan, &words[i..])
-    {
-        return Some(found);
+    if let Some(given) = given {
+        // An unknown word before a known given name is a given name too.
+        let unknown = words[..given].iter().rev().take_while(|word| !word.known.ordinary && !word.initial).count();
+        if let Some(found) = from_given_name(scan, &words[given - unknown..], unknown) {
+            return Some(found);
+        }
     }
     let skipped = words.iter().take_while(|word| word.known.ordinary && !word.known.last && !word.known.first).count();
     let rest = &words[skipped..];
@@ -203,8 +213,8 @@ fn judge(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
     }
 }
 
-/// Judges words that begin with a given name.
-fn from_given_name(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
+/// Judges words that begin with a given name, or with some unknown ones before it.
+fn from_given_name(scan: &Scan<'_>, words: &[Word], unknown: usize) -> Option<(Range<usize>, u8)> {
     let text = scan.text;
     let lead = &words[0];
     let mut end = 1;
@@ -220,7 +230,12 @@ fn from_given_name(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)
     let range = lead.range.start..words[end - 1].range.end;
     let introduced = introduced_at(scan, lead.range.start);
     let family = words[1..end].iter().any(|word| word.known.last || (word.known.first && !word.known.ordinary));
-    match (lead.is_first(), end) {
+    // Three or four capitals alone are a code: an airport, a currency, an abbreviation.
+    let code = lead.range.len() <= 4 && text[lead.range.clone()].bytes().all(|b| b.is_ascii_uppercase());
+    if code && end == 1 {
+        return None;
+    }
+    match (lead.is_first() || unknown > 0, end) {
         (true, 2..) => Some((range, ALONE + 3)),
         (true, _) => Some((range, if introduced { ALONE } else { ALONE - 8 })),
         (false, 2..) if family || introduced => Some((range, ALONE - 3)),
@@ -236,7 +251,7 @@ fn is_thing(text: &str, word: &Word) -> bool {
 /// Whether "my name is", "Dear", "Mrs" or the like stands right before `at`.
 fn introduced_at(scan: &Scan<'_>, at: usize) -> bool {
     scan.mentions.before(Class::NAMING, at, 3).is_some_and(|mention| {
-        scan.text[mention.end..at].bytes().all(|b| b" .:,'\"*\t".contains(&b)) && mention.end < at
+        scan.text[mention.end..at].bytes().all(|b| b" .:,'\"*\t\n\r".contains(&b)) && mention.end < at
     })
 }
 

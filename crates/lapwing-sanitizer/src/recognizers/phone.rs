@@ -223,6 +223,12 @@ pub(crate) static FORMATS: &[Format] = &[
         judge: trunk,
     },
     Format {
+        name: "phone-trunk-apart",
+        entity: Phone,
+        pattern: r"0(?:[ -]\(?|\()[2-9][0-9]{1,3}\)?[ -]?[0-9]{2,4}(?:[ -]?[0-9]{2,4}){1,3}",
+        judge: |c| if main_digits(c).len() < 9 { None } else { unless_reference(c, SHAPED - 2) },
+    },
+    Format {
         name: "phone-trunk-plain",
         entity: Phone,
         pattern: r"0[1-9][0-9]{7,10}",

@@ -14,7 +14,7 @@ const NOT_PERSONAL: &str = " root admin administrator user users guest system da
                             api client server host local localhost string int integer number object array function class support staff me you your my his her their this that \
                             undefined shared public private sudo su ftp mail http https sshd cron backup sync operator request requests query queries experience interface \
                             story stories who will can should must may wants want needs asked asks said says does did story manual guide node python java go rust \
-                            developer model models oauth2 x-access-token token key svc ci cd ops dev prod staging ";
+                            developer model models oauth2 x-access-token token key svc ci cd ops dev prod staging hi hey hello thanks ok okay please yes ";
 
 /// The value of a field that names an account.
 pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
@@ -24,9 +24,24 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         Field::UserId if text.bytes().any(|b| b.is_ascii_alphabetic()) && !is_generated(text) => SHAPED,
         _ => return,
     };
-    if is_account(text) {
+    // `User: Hi, …` is a turn of a conversation; `user: jdoe` on a line of its own is an account.
+    let spoken = !value.quoted
+        && scan.text[..value.range.start].ends_with(' ')
+        && !is_telling(text)
+        && !fills_line(scan.text, value);
+    if is_account(text) && !spoken {
         scan.push(value.range.clone(), Username, "user-field", score);
     }
+}
+
+fn fills_line(text: &str, value: &FieldValue) -> bool {
+    let ends = text[value.range.end..].trim_start_matches([' ', '\r']).chars().next().is_none_or(|c| c == '\n');
+    ends && text[value.range.clone()].chars().all(|c| !c.is_uppercase())
+}
+
+/// Whether the word looks made up for an account.
+fn is_telling(value: &str) -> bool {
+    value.bytes().any(|b| b.is_ascii_digit() || b"._-".contains(&b))
 }
 
 /// What follows a word such as `user` or `logged in as`.
@@ -70,7 +85,15 @@ pub(crate) fn is_personal(value: &str) -> bool {
 
 /// The folder after `/home/`, `/Users/` or `C:\Users\`, which ends at `at`.
 pub(crate) fn home(scan: &mut Scan<'_>, at: usize) {
-    account_at(scan, at, SHAPED, false);
+    let length = scan.text.as_bytes()[at..]
+        .iter()
+        .take(64)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+        .count();
+    let value = &scan.text[at..at + length];
+    if is_personal(value) {
+        scan.push(at..at + length, Username, "home-folder", SHAPED);
+    }
 }
 
 /// An account that begins at `start`. With `strict` an ordinary word is not enough.
@@ -82,7 +105,7 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, strict: bool) {
         .count();
     let value = scan.text[start..start + length].trim_end_matches(['.', '-']);
     let next = scan.text[start + value.len()..].chars().next();
-    let telling = value.bytes().any(|b| b.is_ascii_digit() || b"._-".contains(&b)) || next == Some('\'') && !strict;
+    let telling = is_telling(value) || next == Some('\'') && !strict;
     let in_log = strict
         && (scan.text[start + value.len()..].starts_with(" from ")
             || scan.text[start + value.len()..].starts_with(" by "));
@@ -97,7 +120,12 @@ fn is_account(value: &str) -> bool {
     let length = value.chars().count();
     let plain = value.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '\\' | '+'));
     let lettered = value.chars().any(char::is_alphabetic);
-    (2..=64).contains(&length) && plain && lettered && !NOT_PERSONAL.contains(&format!(" {} ", value.to_lowercase()))
+    let constant = value.contains('_') && value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    (2..=64).contains(&length)
+        && plain
+        && lettered
+        && !constant
+        && !NOT_PERSONAL.contains(&format!(" {} ", value.to_lowercase()))
 }
 
 /// Identifiers that software makes: UUIDs, `call_x8Kq…`, long hexadecimal.

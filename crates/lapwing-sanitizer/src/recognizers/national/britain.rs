@@ -72,7 +72,7 @@ mod tests {
                 ("her nino is AB 12 34 56 C", &["AB 12 34 56 C"]),
                 ("code BG123456A", &[]),
                 ("licence JONES710238HA9XY please", &["JONES710238HA9XY"]),
-                ("reg AB12 CDE", &["AB12 CDE"]),
+                ("plate AB12 CDE", &["AB12 CDE"]),
                 ("gate AB12 CDE", &[]),
                 ("PPS 1234567FA personal id", &["1234567FA"]),
             ],

@@ -106,7 +106,7 @@ mod tests {
             NationalId,
             &[
                 ("Meine Steuer-ID: 86095742719.", &["86095742719"]),
-                ("Steuer-ID 86095742718", &[]),
+                ("rows 86095742718", &[]),
                 ("Ausweis Nr. T22000129", &["T22000129"]),
                 ("Rentenversicherungsnummer 65070803A019", &["65070803A019"]),
                 ("Wert 65070803A012", &[]),

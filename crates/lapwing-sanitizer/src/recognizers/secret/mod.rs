@@ -8,18 +8,28 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input, PatternID};
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::util::{start, syntax};
+use regex_automata::{Anchored, MatchKind as Matches, PatternID};
 
 use crate::checksum::entropy;
 use crate::context::Mention;
 use crate::entity::EntityType::{Secret, Username};
 use crate::field::Field;
-use crate::formats::{CHECKED, NAMED, SHAPED};
+use crate::formats::{CHECKED, Format, NAMED, SHAPED};
 use crate::scan::{FieldValue, Scan};
 use placeholder::is_placeholder;
 use rules::{CARRIERS, GENERIC, PREFIXED, VENDORS};
+
+/// Tokens that begin with digits.
+pub(crate) static FORMATS: &[Format] = &[Format {
+    name: "telegram-bot",
+    entity: Secret,
+    pattern: r"[0-9]{5,16}:A[A-Za-z0-9_-]{34,35}",
+    judge: |c| {
+        (c.value().len() >= 43 || c.text[..c.range.start].to_ascii_lowercase().contains("telegr")).then_some(CHECKED)
+    },
+}];
 
 /// Longest stretch that a rule with a known prefix reads.
 const MAX_TOKEN: usize = 4096;
@@ -41,7 +51,8 @@ enum Keyword {
 struct Keywords {
     automaton: AhoCorasick,
     kinds: Vec<Keyword>,
-    rules: Regex,
+    /// Every rule's pattern, each with a start of its own.
+    rules: dense::DFA<Vec<u32>>,
 }
 
 static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
@@ -68,7 +79,10 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         .build(&words)
         .expect("the keyword list fits in an automaton");
     let patterns: Vec<&str> = PREFIXED.iter().map(|rule| rule.pattern).collect();
-    let rules = Regex::builder()
+    let config =
+        dense::Config::new().match_kind(Matches::All).start_kind(StartKind::Anchored).starts_for_each_pattern(true);
+    let rules = dense::Builder::new()
+        .configure(config)
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .build_many(&patterns)
         .expect("the rules hold valid patterns");
@@ -84,7 +98,7 @@ pub(crate) fn keywords(scan: &mut Scan<'_>) {
             Keyword::Prefix(number) => prefixed(scan, rules, number, hit.start()),
             Keyword::Vendor => named(scan, hit.start(), hit.end(), true),
             Keyword::Generic => named(scan, hit.start(), hit.end(), false),
-            Keyword::Carrier => carried(scan, hit.end()),
+            Keyword::Carrier => carried(scan, hit.start(), hit.end()),
             Keyword::Pem => pem(scan, hit.start()),
             Keyword::Home => super::username::home(scan, hit.end()),
         }
@@ -92,22 +106,43 @@ pub(crate) fn keywords(scan: &mut Scan<'_>) {
 }
 
 /// A token whose beginning stands at `start`.
-fn prefixed(scan: &mut Scan<'_>, rules: &Regex, number: usize, start: usize) {
+fn prefixed(scan: &mut Scan<'_>, rules: &dense::DFA<Vec<u32>>, number: usize, start: usize) {
     let bytes = scan.text.as_bytes();
     let rule = &PREFIXED[number];
+    let Some(start) = start.checked_sub(rule.back) else { return };
     if start > 0 && bytes[start - 1].is_ascii_alphanumeric() && !rule.inside {
         return;
     }
     let end = bytes.len().min(start + MAX_TOKEN);
-    let pattern = PatternID::must(number);
-    let input = Input::new(bytes).range(start..end).anchored(Anchored::Pattern(pattern));
-    let Some(found) = rules.find(input) else { return };
-    let range = found.range();
+    let Some(length) = longest(rules, number, &bytes[start..end]) else { return };
+    let range = start..start + length;
     let Some(value) = scan.text.get(range.clone()) else { return };
-    if entropy(value.as_bytes()) < rule.entropy || placeholder::is_dummy_token(value) {
+    if value.bytes().filter(u8::is_ascii_digit).count() < rule.digits
+        || entropy(value.as_bytes()) < rule.entropy
+        || placeholder::is_dummy_token(value)
+    {
         return;
     }
     scan.push(range, Secret, rule.name, CHECKED + 8);
+}
+
+/// Length of the longest match of one rule at the beginning of `bytes`.
+fn longest(rules: &dense::DFA<Vec<u32>>, number: usize, bytes: &[u8]) -> Option<usize> {
+    let config = start::Config::new().anchored(Anchored::Pattern(PatternID::must(number)));
+    let mut state = rules.start_state(&config).ok()?;
+    let mut found = None;
+    for (i, &byte) in bytes.iter().enumerate() {
+        state = rules.next_state(state, byte);
+        if rules.is_special_state(state) {
+            if rules.is_dead_state(state) {
+                return found;
+            }
+            if rules.is_match_state(state) {
+                found = Some(i);
+            }
+        }
+    }
+    if rules.is_match_state(rules.next_eoi_state(state)) { Some(bytes.len()) } else { found }
 }
 
 /// A value that is assigned to an identifier which holds the keyword `start..end`.
@@ -119,6 +154,10 @@ fn named(scan: &mut Scan<'_>, start: usize, end: usize, vendor: bool) {
         if before.is_ascii_alphanumeric() && !camel && (vendor || before.is_ascii_digit()) {
             return;
         }
+    }
+    // `sumOfExposures` does not name `sumo`.
+    if bytes[start..end].windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()) && vendor {
+        return;
     }
     let Some(range) = assigned_value(scan.text, end) else { return };
     let identifier = scan.text[start..range.start].trim_end_matches(|c: char| !c.is_alphanumeric());
@@ -160,12 +199,15 @@ fn is_random(value: &str, vendor: bool, identifier: &str) -> bool {
         "key", "token", "secret", "auth", "password", "pass", "cred", "client", "api", "access", "id", "private",
         "sid", "dsn",
     ];
+    let lower = identifier.to_ascii_lowercase();
+    if (lower.ends_with("key_id") || lower.ends_with("keyid")) && !lower.contains("access") {
+        return false;
+    }
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let uppers = value.bytes().filter(u8::is_ascii_uppercase).count();
     let lowers = value.bytes().filter(u8::is_ascii_lowercase).count();
     let bits = entropy(value.as_bytes());
     let uuid = value.len() == 36 && value.bytes().filter(|b| *b == b'-').count() == 4;
-    let lower = identifier.to_ascii_lowercase();
     let says_secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
     if uuid {
         return says_secret && digits >= 6;
@@ -185,51 +227,58 @@ fn is_random(value: &str, vendor: bool, identifier: &str) -> bool {
     }
 }
 
-/// The word that a header or an option carries.
-fn carried(scan: &mut Scan<'_>, end: usize) {
+/// Names of schemes between a header and its secret.
+const SCHEMES: [&str; 8] = ["bearer ", "basic ", "token ", "apikey ", "api-token ", "flyv1 ", "token=", "digest "];
+
+/// The word that the header or option `start..end` carries.
+fn carried(scan: &mut Scan<'_>, start: usize, end: usize) {
     let bytes = scan.text.as_bytes();
-    let blanks = bytes[end..].iter().take(8).take_while(|b| b" \t\"':=".contains(b)).count();
-    if blanks == 0 {
+    let blank = |b: &u8| b" \t\"':=,".contains(b);
+    let glued = start > 0 && bytes[start - 1].is_ascii_alphanumeric();
+    let mut at = end + bytes[end..].iter().take(8).take_while(|b| blank(b)).count();
+    if glued || !blank(&bytes[at - 1]) {
         return;
     }
-    let mut start = end + blanks;
-    for scheme in ["Bearer ", "bearer ", "Basic ", "basic ", "Token ", "token ", "ApiKey ", "token=", "Digest "] {
-        if scan.text[start..].starts_with(scheme) {
-            start += scheme.len();
-            start += bytes[start..].iter().take(8).take_while(|b| b" \t\"'".contains(b)).count();
-        }
+    while let Some(scheme) = SCHEMES.iter().find(|scheme| starts_with(bytes, at, scheme)) {
+        at += scheme.len();
+        at += bytes[at..].iter().take(8).take_while(|b| blank(b)).count();
     }
-    let length = bytes[start..]
-        .iter()
-        .take(MAX_TOKEN)
-        .take_while(|b| b.is_ascii_graphic() && !b"\"'`,;<>(){}[]\\|".contains(b))
-        .count();
-    let value = scan.text[start..start + length].trim_end_matches(['.', ':']);
-    let option = scan.text[..end].ends_with(['u', 'r']) && scan.text[..end].contains("-u");
-    let (mut range, enough) = match (option, value.split_once(':')) {
-        (true, Some((user, password))) if !password.is_empty() && !is_placeholder(password) => {
-            let split = start + user.len() + 1;
-            if !user.is_empty() && !is_placeholder(user) {
-                scan.push(start..start + value.len(), Secret, "credentials", SHAPED);
-            }
-            (split..start + value.len(), true)
-        }
-        (true, _) => (start..start + value.len(), value.len() >= 16 && value.bytes().any(|b| b.is_ascii_digit())),
-        _ => (
-            start..start + value.len(),
-            value.len() >= 8
-                && value.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-                && entropy(value.as_bytes()) > 2.5,
-        ),
+    let word = bytes[at..].iter().take(MAX_TOKEN);
+    let length = word.take_while(|b| b.is_ascii_graphic() && !b"\"'`,;<>(){}[]\\|".contains(b)).count();
+    let value = scan.text[at..at + length].trim_end_matches(['.', ':', '$']);
+    let keyword = scan.text[start..end].trim_end();
+    let option = keyword.ends_with("-u") || keyword.ends_with("--user");
+    let secret = match option {
+        true => is_login(value),
+        false => is_token(value),
     };
-    if let Some(head) = scan.text[range.clone()].find("${") {
-        range.end = range.start + head;
+    if secret && !is_placeholder(value) {
+        scan.push(at..at + value.len(), Secret, "carried", CHECKED - 5);
     }
-    let value = &scan.text[range.clone()];
-    let words = value.bytes().all(|b| b.is_ascii_alphabetic()) && value.len() < 16 && !option;
-    if enough && !is_placeholder(value) && !words {
-        scan.push(range, Secret, "carried", CHECKED - 5);
+}
+
+fn starts_with(bytes: &[u8], at: usize, word: &str) -> bool {
+    bytes.get(at..at + word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// `user:password`, or a key alone.
+fn is_login(value: &str) -> bool {
+    match value.split_once(':') {
+        Some((user, password)) => {
+            !user.is_empty()
+                && password.len() >= 3
+                && !is_placeholder(password)
+                && !is_placeholder(user)
+                && !password.starts_with("//")
+        }
+        None => value.len() >= 16 && value.bytes().any(|b| b.is_ascii_digit()),
     }
+}
+
+fn is_token(value: &str) -> bool {
+    let word = value.len() < 16 && value.bytes().all(|b| b.is_ascii_alphabetic());
+    let varied = value.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    value.len() >= 8 && varied && !word && !value.contains("://") && entropy(value.as_bytes()) > 2.5
 }
 
 /// A private key, from its first line to its last.
@@ -309,9 +358,21 @@ pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
     let telling = value.bytes().any(|b| b.is_ascii_digit() || (b.is_ascii_punctuation() && b != b'-'))
         || value.matches('-').count() >= 2
         || value.bytes().skip(1).any(|b| b.is_ascii_uppercase());
+    let token = scan.text[mention.start..mention.end].to_ascii_lowercase().contains("token");
     let pin = scan.text[mention.start..mention.end].to_ascii_lowercase().starts_with("pin");
     let code = value.contains(['(', '{', '[', '=', '$']) && value.len() > 24;
-    if value.len() >= if pin { 4 } else { 5 } && telling && !code && !is_placeholder(value) {
+    if value.len()
+        >= if pin {
+            4
+        } else if token {
+            8
+        } else {
+            5
+        }
+        && telling
+        && !code
+        && !is_placeholder(value)
+    {
         scan.push(start..start + value.len(), Secret, "told", NAMED);
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::partition::Granularity;
+use crate::retention::RetentionConfig;
 
 /// Settings of the store. Times are in milliseconds, sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub struct StoreConfig {
     pub append_queue_batches: usize,
     /// One index a day or an hour. It holds for new partitions; existing ones stay as they are.
     pub partition_by: Granularity,
+    /// How long events are kept.
+    pub retention: RetentionConfig,
     /// How many searches run at once.
     pub max_concurrent_searches: usize,
     /// How many searches may wait for their turn before more are turned away.
@@ -52,6 +55,7 @@ impl Default for StoreConfig {
             writer_idle_ms: 300_000,
             append_queue_batches: 16,
             partition_by: Granularity::Day,
+            retention: RetentionConfig::default(),
             max_concurrent_searches: 4,
             max_queued_searches: 64,
             search_timeout_ms: 10_000,

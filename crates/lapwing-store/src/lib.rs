@@ -22,11 +22,13 @@
 pub mod api;
 mod config;
 mod document;
+mod erase;
 mod error;
 mod metrics;
 mod partition;
 mod payload;
 mod query;
+mod retention;
 mod schema;
 mod search;
 mod shared;
@@ -35,9 +37,11 @@ mod tokenizer;
 mod writer;
 
 pub use config::StoreConfig;
+pub use erase::{Erasure, Receipt};
 pub use error::{SearchError, StoreError};
 pub use partition::Granularity;
 pub use query::{Condition, Pattern, Query, QueryError, Target, Test, parse_query, parse_time};
+pub use retention::{Removed, RetentionConfig};
 pub use search::{
     AggregateRequest, AggregateResponse, Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total,
 };

@@ -16,7 +16,7 @@ use crate::partition::{Partition, PartitionId, sync_dir};
 use crate::payload::latest;
 use crate::shared::{Shared, Snapshot};
 use crate::writer::{Batch, Command, Round, Views, Writer};
-use crate::{StoreConfig, StoreError};
+use crate::{StoreConfig, StoreError, retention};
 
 /// Tantivy's own least arena.
 const MIN_WRITER_MEMORY: usize = 15 << 20;
@@ -118,12 +118,16 @@ impl Store {
         self.shared.commits()
     }
 
+    pub(crate) async fn command(&self, command: Command) -> Result<(), StoreError> {
+        self.commands.send(command).await.map_err(|_| StoreError::Closed)
+    }
+
     async fn ask(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Command,
     ) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| StoreError::Closed)?;
+        self.command(command(reply)).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -141,6 +145,7 @@ fn check(config: &StoreConfig) -> Result<(), StoreError> {
         ("append_queue_batches", config.append_queue_batches >= 1, positive),
         ("max_concurrent_searches", config.max_concurrent_searches >= 1, positive),
         ("max_page_size", (1..=10_000).contains(&config.max_page_size), "must be 1 to 10,000"),
+        ("retention", retention::check(&config.retention), "names something that cannot be a tenant"),
         ("max_expanded_terms", config.max_expanded_terms >= 1, positive),
     ];
     match checks.into_iter().find(|(_, ok, _)| !ok) {

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod caller;
+mod erase;
 mod export;
 mod fields;
 mod problem;
@@ -12,7 +13,7 @@ mod tail;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use lapwing_event::Timestamp;
 
 use crate::{IdAlias, Store};
@@ -31,8 +32,9 @@ pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestam
     Router::new()
         .route("/v1/search", get(read::search_by_parameters).post(read::search_by_body))
         .route("/v1/aggregate", post(read::aggregate))
-        .route("/v1/events/{id}", get(read::event))
-        .route("/v1/sessions/{id}", get(read::session))
+        .route("/v1/events/{id}", get(read::event).delete(erase::event))
+        .route("/v1/sessions/{id}", get(read::session).delete(erase::session))
+        .route("/v1/users/{id}", delete(erase::user))
         .route("/v1/interactions/{id}", get(read::interaction))
         .route("/v1/fields", get(fields::fields))
         .route("/v1/export", get(export::export))

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
 
-use crate::SearchError;
+use crate::{SearchError, StoreError};
 
 /// A problem, as it goes over the wire. `type` names the kind of problem and does not change between versions.
 #[derive(Debug, Serialize)]
@@ -78,6 +78,14 @@ impl From<SearchError> for Problem {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "urn:lapwing:problem:internal", "search failed", detail)
             }
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(cause: StoreError) -> Self {
+        error!(error = &cause as &dyn std::error::Error, "store failed");
+        let kind = "urn:lapwing:problem:store";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "store cannot do this now", cause.to_string())
     }
 }
 

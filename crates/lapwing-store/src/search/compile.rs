@@ -1,7 +1,7 @@
 //! From a query's tree to Tantivy's queries, for one partition. The tenant's filter is put around every query
-//! here, and there is no other way to one.
+//! of a search here, and a search has no other way to one.
 
-use lapwing_event::{Field, Pii};
+use lapwing_event::{Field, Pii, TenantId, Timestamp};
 use tantivy::query::{
     AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, PhraseQuery, Query as TantivyQuery, RangeQuery, TermQuery,
     TermSetQuery,
@@ -27,7 +27,18 @@ pub(crate) struct Compiler<'a> {
     pub deadline: &'a Deadline,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    /// For retention alone: a query over the events of every tenant.
+    pub fn across_tenants(
+        view: &'a View,
+        config: &'a StoreConfig,
+        deadline: &'a Deadline,
+        query: &Query,
+    ) -> Result<Boxed, SearchError> {
+        let nobody = Scope::new(TenantId::default(), Timestamp::default());
+        Compiler { view, scope: &nobody, config, deadline }.query(query)
+    }
+
     /// The query, within the scope's tenant.
     pub fn compile(&self, query: &Query) -> Result<Boxed, SearchError> {
         let Some(tenant) = self.view.fields.get("tenant.id") else { return Ok(Box::new(EmptyQuery)) };
@@ -96,9 +107,7 @@ impl Compiler<'_> {
                 Box::new(RangeQuery::new(lower.as_ref().map(term), upper.as_ref().map(term)))
             }
             Test::Times(lower, upper) => {
-                let term = |at: &lapwing_event::Timestamp| {
-                    Term::from_field_date(target, DateTime::from_timestamp_nanos(at.nanos()))
-                };
+                let term = |at: &Timestamp| Term::from_field_date(target, DateTime::from_timestamp_nanos(at.nanos()));
                 Box::new(RangeQuery::new(lower.as_ref().map(term), upper.as_ref().map(term)))
             }
             Test::Bool(value) => term_query(Term::from_field_bool(target, *value)),

@@ -18,7 +18,8 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    fn new(limit_ms: u64) -> Self {
+    /// From now on this long.
+    pub fn new(limit_ms: u64) -> Self {
         let at = Instant::now() + Duration::from_millis(limit_ms);
         Self { at, limit_ms, cancelled: Arc::new(AtomicBool::new(false)) }
     }

@@ -19,6 +19,7 @@ use lapwing_event::{EventId, Timestamp};
 use crate::query::{Condition, Query, Target, Test};
 use crate::{SearchError, Store};
 pub use aggregate::{AggregateRequest, AggregateResponse};
+pub(crate) use compile::Compiler;
 pub(crate) use follow::Step;
 pub(crate) use limits::Deadline;
 pub(crate) use plan::Plan;

@@ -4,9 +4,11 @@
 //! not yet committed stays in memory: when a commit fails (a full disk, most often) the writer rolls back, adds
 //! it again and tries until it succeeds, while the full channel holds the source back.
 
+mod rewrite;
 mod round;
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::partition::PartitionId;
 use crate::shared::Shared;
 use crate::{StoreConfig, StoreError};
+pub(crate) use rewrite::{Erased, Erasing};
 pub(crate) use round::{Round, Views};
 
 /// Events to store; `position` covers everything up to and including them.
@@ -30,6 +33,10 @@ pub(crate) struct Batch {
 pub(crate) enum Command {
     /// Take in what waits, commit, and answer when it is durable and searchable.
     Flush(oneshot::Sender<Result<(), StoreError>>),
+    /// Take in what waits, commit, then erase events and answer when they are gone.
+    Erase(Erasing, oneshot::Sender<Result<Erased, StoreError>>),
+    /// Commit, then drop a partition.
+    Drop(PartitionId, oneshot::Sender<Result<(), StoreError>>),
     /// Take in what waits, commit, end the thread, and answer.
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -108,23 +115,47 @@ impl Writer {
             match next {
                 Next::Time => self.on_time(),
                 Next::Batch(batch) => self.append(batch),
-                Next::Command(Some(Command::Flush(reply))) => {
+                Next::Command(command) => {
                     self.drain(&mut batches);
-                    let _ = reply.send(self.commit_or_stall());
-                }
-                Next::Command(Some(Command::Close(reply))) => {
-                    self.drain(&mut batches);
-                    let _ = reply.send(self.close());
-                    return;
-                }
-                Next::Command(None) => {
-                    self.drain(&mut batches);
-                    if let Err(error) = self.close() {
-                        warn!(%error, "store closed with events that are not durable; the source delivers them again");
+                    match command {
+                        Some(command) => {
+                            if self.obey(command).is_break() {
+                                return;
+                            }
+                        }
+                        None => return self.abandon(),
                     }
-                    return;
                 }
             }
+        }
+    }
+
+    /// Carries out a command; breaks if it was the last.
+    fn obey(&mut self, command: Command) -> ControlFlow<()> {
+        // Whoever asked may be gone; the work is done all the same.
+        match command {
+            Command::Flush(reply) => drop(reply.send(self.commit_or_stall())),
+            Command::Erase(work, reply) => {
+                let erased = self.commit_or_stall().and_then(|()| self.round.erase(&work, &self.config));
+                drop(reply.send(erased));
+            }
+            Command::Drop(id, reply) => {
+                let dropped = self.commit_or_stall().and_then(|()| self.round.drop_partition(&id, &self.config));
+                self.metrics.partitions.set(self.shared.snapshot().views.len() as i64);
+                drop(reply.send(dropped));
+            }
+            Command::Close(reply) => {
+                drop(reply.send(self.close()));
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The store was dropped without being closed.
+    fn abandon(&mut self) {
+        if let Err(error) = self.close() {
+            warn!(%error, "store closed with events that are not durable; the source delivers them again");
         }
     }
 

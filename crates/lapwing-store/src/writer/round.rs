@@ -18,9 +18,9 @@ use crate::shared::{Shared, Snapshot};
 use crate::{StoreConfig, StoreError};
 
 /// A partition that is open for writing.
-struct OpenWriter {
+pub(super) struct OpenWriter {
     id: PartitionId,
-    writer: IndexWriter,
+    pub(super) writer: IndexWriter,
     /// Whether it has documents that are not committed.
     dirty: bool,
     last_used: Instant,
@@ -30,12 +30,12 @@ struct OpenWriter {
 pub(crate) struct Round {
     root: PathBuf,
     config: StoreConfig,
-    partitions: BTreeMap<PartitionId, Partition>,
-    views: BTreeMap<PartitionId, Arc<View>>,
-    open: Vec<OpenWriter>,
+    pub(super) partitions: BTreeMap<PartitionId, Partition>,
+    pub(super) views: BTreeMap<PartitionId, Arc<View>>,
+    pub(super) open: Vec<OpenWriter>,
     /// What is durable: the last round that was completed.
-    durable: Payload,
-    next_seq: u64,
+    pub(super) durable: Payload,
+    pub(super) next_seq: u64,
     shared: Arc<Shared>,
 }
 
@@ -105,11 +105,12 @@ impl Round {
         let complete = Payload { round: self.durable.round + 1, position, next_seq: self.next_seq };
         self.commit_partition(last, &complete)?;
         self.durable = complete;
-        self.publish()
+        self.publish();
+        Ok(())
     }
 
     /// The only place that commits: a commit without a payload would erase the position.
-    fn commit_partition(&mut self, at: usize, payload: &Payload) -> Result<(), StoreError> {
+    pub(super) fn commit_partition(&mut self, at: usize, payload: &Payload) -> Result<(), StoreError> {
         let open = &mut self.open[at];
         let id = open.id.clone();
         let mut commit = || -> Result<(), TantivyError> {
@@ -122,33 +123,35 @@ impl Round {
         };
         commit().map_err(|source| failed(&id, source))?;
         self.open[at].dirty = false;
-        let view = self.partitions[&id].view().map_err(|source| failed(&id, source))?;
-        self.views.insert(id, Arc::new(view));
+        self.refresh(&id)
+    }
+
+    /// Takes a new view of what is committed of a partition.
+    pub(super) fn refresh(&mut self, id: &PartitionId) -> Result<(), StoreError> {
+        let view = self.partitions[id].view().map_err(|source| failed(id, source))?;
+        self.views.insert(id.clone(), Arc::new(view));
         Ok(())
     }
 
-    fn publish(&mut self) -> Result<(), StoreError> {
+    /// Shows everybody the views as they are now.
+    pub(super) fn publish(&self) {
         self.shared.publish(Snapshot {
             views: self.views.values().rev().cloned().collect(),
             next_seq: self.next_seq,
             position: self.durable.position.clone(),
         });
-        Ok(())
     }
 
     /// Forgets everything that is not committed, after a failure.
     pub fn start_again(&mut self) -> Result<(), StoreError> {
         // Dropping a writer gives its lock back and discards its documents; segments that were committed stay.
         self.open.clear();
-        for (id, partition) in &self.partitions {
-            let view = partition.view().map_err(|source| failed(id, source))?;
-            self.views.insert(id.clone(), Arc::new(view));
-        }
-        Ok(())
+        let ids: Vec<_> = self.partitions.keys().cloned().collect();
+        ids.iter().try_for_each(|id| self.refresh(id))
     }
 
     /// The open writer of this partition, by its place; opens it if need be.
-    fn open_writer(&mut self, id: &PartitionId) -> Result<usize, StoreError> {
+    pub(super) fn open_writer(&mut self, id: &PartitionId) -> Result<usize, StoreError> {
         if let Some(at) = self.open.iter().position(|open| open.id == *id) {
             return Ok(at);
         }
@@ -190,6 +193,13 @@ impl Round {
         }
     }
 
+    /// Closes the writer of a partition, if it is open; it has nothing that is not committed.
+    pub(super) fn close_writer(&mut self, id: &PartitionId) {
+        if let Some(at) = self.open.iter().position(|open| open.id == *id) {
+            finish(self.open.swap_remove(at));
+        }
+    }
+
     /// Closes every writer; what is not committed is discarded.
     pub fn close_all(&mut self) {
         self.open.drain(..).for_each(finish);
@@ -203,6 +213,6 @@ fn finish(open: OpenWriter) {
     }
 }
 
-fn failed(id: &PartitionId, source: TantivyError) -> StoreError {
+pub(super) fn failed(id: &PartitionId, source: TantivyError) -> StoreError {
     StoreError::Index { partition: id.to_string(), source }
 }

@@ -4,6 +4,7 @@ mod aggregate;
 mod api;
 mod durability;
 mod oracle;
+mod removal;
 mod search;
 #[path = "../support/mod.rs"]
 mod support;

@@ -45,6 +45,8 @@ pub struct EmitterBuilder {
 enum Destination {
     #[cfg(feature = "http")]
     Http(String),
+    #[cfg(feature = "kafka")]
+    Kafka(Box<lapwing_bus::kafka::KafkaConfig>),
     Sink(Arc<dyn Sink>),
 }
 
@@ -108,7 +110,14 @@ impl EmitterBuilder {
         self
     }
 
-    /// To a bus that the application has opened: the embedded log, or Kafka.
+    /// To Kafka, straight to the raw topic. Name the [tenant](Self::tenant), since no server does.
+    #[cfg(feature = "kafka")]
+    pub fn to_kafka(mut self, config: lapwing_bus::kafka::KafkaConfig) -> Self {
+        self.destination = Some(Destination::Kafka(Box::new(config)));
+        self
+    }
+
+    /// To a bus that the application has opened, such as the embedded log of an installation in this process.
     pub fn to_sink(mut self, sink: Arc<dyn Sink>) -> Self {
         self.destination = Some(Destination::Sink(sink));
         self
@@ -191,8 +200,11 @@ impl EmitterBuilder {
     /// answers there is no fault: the events wait.
     pub fn build(mut self) -> Result<Emitter, BuildError> {
         let name = self.service.take().filter(|name| !name.is_empty()).ok_or(BuildError::NoService)?;
-        let transport = self.transport()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let transport = {
+            let _entered = runtime.enter();
+            self.transport()?
+        };
         let counters = Arc::new(Counters::default());
         let bounds = Bounds {
             events: self.queue_events,
@@ -231,6 +243,8 @@ impl EmitterBuilder {
         Ok(match self.destination.take().ok_or(BuildError::NoDestination)? {
             #[cfg(feature = "http")]
             Destination::Http(endpoint) => Box::new(crate::transport::Http::new(&endpoint, self.api_key.as_deref())?),
+            #[cfg(feature = "kafka")]
+            Destination::Kafka(config) => Box::new(ToSink(Arc::new(lapwing_bus::kafka::KafkaSink::new(&config)?))),
             Destination::Sink(sink) => Box::new(ToSink(sink)),
         })
     }

@@ -90,6 +90,13 @@ impl Emitter {
         Interaction::new(self.clone())
     }
 
+    /// For what is no event after all, though the application meant it.
+    #[cfg(feature = "tracing-layer")]
+    pub(crate) fn reject(&self) {
+        self.inner.counters.emitted();
+        self.inner.counters.dropped(DropReason::Rejected, 1);
+    }
+
     /// The counters now.
     pub fn stats(&self) -> Stats {
         self.inner.counters.snapshot(self.inner.queue.len())

@@ -28,6 +28,8 @@ mod emitter;
 mod error;
 mod identity;
 mod interaction;
+#[cfg(feature = "tracing-layer")]
+mod layer;
 mod queue;
 mod retry;
 mod sampling;
@@ -42,6 +44,8 @@ pub use context::Context;
 pub use emitter::Emitter;
 pub use error::{BuildError, FlushError};
 pub use interaction::Interaction;
+#[cfg(feature = "tracing-layer")]
+pub use layer::EmitterLayer;
 pub use queue::DropPolicy;
 pub use stats::{DropReason, Stats};
 pub use tool_call::ToolCall;

@@ -1,9 +1,11 @@
 //! Names of fields: what the key in front of a value says of it. `customerPhone`, `billing-address.zip`, `SSN`.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::LazyLock;
 
 use crate::context::Class;
+use crate::names::Fnv;
 
 /// What a key says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,7 +170,7 @@ const KEYS: &[(Field, &str)] = &[
     ),
 ];
 
-static FIELDS: LazyLock<HashMap<&'static str, Field>> = LazyLock::new(|| {
+static FIELDS: LazyLock<HashMap<&'static str, Field, BuildHasherDefault<Fnv>>> = LazyLock::new(|| {
     let pairs = KEYS.iter().flat_map(|(field, keys)| keys.split_whitespace().map(|key| (key, *field)));
     pairs.collect()
 });
@@ -191,7 +193,10 @@ pub(crate) fn of(key: &str) -> Option<Field> {
                 words[count] = flat.len();
                 count += 1;
             }
-            flat.extend(c.to_lowercase());
+            match c.is_ascii() {
+                true => flat.push(c.to_ascii_lowercase()),
+                false => flat.extend(c.to_lowercase()),
+            }
         }
         previous = c;
     }

@@ -66,6 +66,8 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
     {
         body = told.trim_start_matches([' ', '"', '\'', '`', ':', '@', '*']);
     }
+    // `username is …` names an account whatever it looks like.
+    let explicit = word.contains("name") && rest.len() - body.len() >= 3;
     let skipped = rest.len() - body.len();
     if skipped == 0 || skipped > 24 {
         return;
@@ -74,7 +76,7 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
         scan,
         scan.text.len() - body.len(),
         SHAPED - 3,
-        strict || !rest[..skipped].contains([':', '=', '"', '`']),
+        strict || !(explicit || rest[..skipped].contains([':', '=', '"', '`'])),
     );
 }
 

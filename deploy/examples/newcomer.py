@@ -13,7 +13,7 @@ import urllib.request
 import uuid
 from datetime import datetime, timezone
 
-URL = os.environ.get("LAPWING_URL", "http://127.0.0.1:7117/v1/events")
+URL = os.environ.get("LAPWING_URL", "http://127.0.0.1:7117") + "/v1/events"
 MODEL = "MockLLM-v1.0"
 
 

@@ -134,7 +134,9 @@ async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next: Ne
 fn needed_scope(method: &Method, path: &str) -> Scope {
     match path {
         "/v1/events" if method == Method::POST => Scope::Ingest,
-        path if path.starts_with("/v1/otlp") || matches!(path, "/v1/traces" | "/v1/logs" | "/v1/metrics") => Scope::Ingest,
+        path if path.starts_with("/v1/otlp") || matches!(path, "/v1/traces" | "/v1/logs" | "/v1/metrics") => {
+            Scope::Ingest
+        }
         _ if method == Method::GET || method == Method::POST => Scope::Search,
         _ => Scope::Admin,
     }

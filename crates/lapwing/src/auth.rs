@@ -85,7 +85,9 @@ impl KeyFile {
     /// All keys.
     pub fn read(&self) -> Result<Vec<ApiKey>> {
         match fs::read(&self.path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("read the keys in {}", self.path.display())),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).with_context(|| format!("read the keys in {}", self.path.display()))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error).with_context(|| format!("read {}", self.path.display())),
         }

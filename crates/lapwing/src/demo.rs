@@ -23,7 +23,12 @@ pub async fn run(arguments: args::Demo) -> Result<()> {
         bail!("{} is not ready yet; try again in a moment", client.url);
     }
     let scenario = Scenario::new(arguments.sessions, arguments.seed, clock::now());
-    writeln!(stdout(), "Playing three chats, {} agent sessions and one attack against {} …", arguments.sessions, client.url)?;
+    writeln!(
+        stdout(),
+        "Playing three chats, {} agent sessions and one attack against {} …",
+        arguments.sessions,
+        client.url
+    )?;
     scenario.play(&client).await?;
     report::run(&client, &scenario).await
 }

@@ -48,7 +48,9 @@ pub fn text<'a>(event: &'a Value, pointer: &str) -> &'a str {
 
 /// At most `max` characters, on one line, with control and direction characters made visible.
 pub fn clip(text: &str, max: usize) -> String {
-    let dangerous = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let dangerous = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     let mut shown = String::new();
     for (count, c) in text.chars().enumerate() {
         if count == max {

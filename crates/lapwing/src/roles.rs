@@ -1,7 +1,7 @@
 //! The roles a process can take, one a service or all in one, and how each is wired to the bus.
 
-mod detect;
 mod consume;
+mod detect;
 mod index;
 mod metrics;
 mod process;

@@ -152,9 +152,10 @@ impl Settings {
         let mut leaves = Vec::new();
         collect_leaves(given, &mut Vec::new(), &mut leaves);
         let alone = |(path, leaf): &(Vec<String>, Value)| {
-            let nested = path.iter().rev().fold(leaf.clone(), |inner, key| {
-                Value::Object(Map::from_iter([(key.clone(), inner)]))
-            });
+            let nested = path
+                .iter()
+                .rev()
+                .fold(leaf.clone(), |inner, key| Value::Object(Map::from_iter([(key.clone(), inner)])));
             let error = serde_json::from_value::<Self>(nested).err()?;
             let variable = format!("LAPWING__{}", path.join("__").to_uppercase());
             Some(format!("{}: {error} (set in the file or by {variable})", path.join(".")))
@@ -201,7 +202,8 @@ mod tests {
             "colour": "red",
         }));
         let text = faults.join("\n");
-        for part in ["server.listen: ", "server.lisen: unknown field", "bus.kind: unknown variant `pigeon`", "colour: "] {
+        for part in ["server.listen: ", "server.lisen: unknown field", "bus.kind: unknown variant `pigeon`", "colour: "]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!(faults.len(), 4, "{text}");

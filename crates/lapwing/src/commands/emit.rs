@@ -85,7 +85,8 @@ impl<R: BufRead> Items<R> {
             if self.line == 1 && text.starts_with('[') {
                 let mut rest = text;
                 self.reader.read_to_string(&mut rest).context("read the array")?;
-                let array: Vec<Value> = serde_json::from_str(&rest).context("the input begins like an array of JSON, but is none")?;
+                let array: Vec<Value> =
+                    serde_json::from_str(&rest).context("the input begins like an array of JSON, but is none")?;
                 self.array = array.into_iter();
             } else if !text.is_empty() {
                 return Ok(Some((self.line, text)));

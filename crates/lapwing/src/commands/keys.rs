@@ -23,7 +23,11 @@ pub fn run(action: &Keys, settings: &Settings) -> Result<()> {
                 let scopes: Vec<String> = key.scopes.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect();
                 let expires = key.expires.map_or_else(|| "never".to_owned(), |end| seconds(&end.to_string()));
                 let (scopes, created) = (scopes.join(","), seconds(&key.created.to_string()));
-                writeln!(out, "{:<10} {:<16} {scopes:<28} {created:<22} {expires:<22} {}", key.id, key.tenant, key.note)?;
+                writeln!(
+                    out,
+                    "{:<10} {:<16} {scopes:<28} {created:<22} {expires:<22} {}",
+                    key.id, key.tenant, key.note
+                )?;
             }
         }
         Keys::Revoke { id } => {

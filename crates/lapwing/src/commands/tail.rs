@@ -15,7 +15,8 @@ const MAX_EVENT: usize = 4 << 20;
 /// Follows the server's stream of events.
 pub async fn run(arguments: Tail) -> Result<()> {
     let client = Client::new(&arguments.server)?;
-    let mut response = client.get("/v1/tail", &[("q", &arguments.query)]).send().await.with_context(|| client.unreachable())?;
+    let mut response =
+        client.get("/v1/tail", &[("q", &arguments.query)]).send().await.with_context(|| client.unreachable())?;
     let status = response.status();
     if !status.is_success() {
         bail!("{}", explain(status, &response.bytes().await.unwrap_or_default()));

@@ -57,10 +57,19 @@ impl Random {
     }
 }
 
-const PEOPLE: &[&str] = &["dana.field", "tomas.berg", "mira.okafor", "jonas.keller", "ines.duarte", "ravi.menon", "lucy.hart"];
-const TOPICS: &[&str] =
-    &["travel expenses", "parental leave", "the office move", "laptop renewal", "the Q3 budget", "onboarding", "data retention"];
-const FAULTS: &[&str] = &["the printer on floor 2", "a broken badge", "VPN drops", "a missing invoice", "a slow laptop"];
+const PEOPLE: &[&str] =
+    &["dana.field", "tomas.berg", "mira.okafor", "jonas.keller", "ines.duarte", "ravi.menon", "lucy.hart"];
+const TOPICS: &[&str] = &[
+    "travel expenses",
+    "parental leave",
+    "the office move",
+    "laptop renewal",
+    "the Q3 budget",
+    "onboarding",
+    "data retention",
+];
+const FAULTS: &[&str] =
+    &["the printer on floor 2", "a broken badge", "VPN drops", "a missing invoice", "a slow laptop"];
 
 /// A normal task, drawn at random.
 pub fn normal(random: &mut Random) -> Task {
@@ -71,9 +80,12 @@ pub fn normal(random: &mut Random) -> Task {
     match random.below(6) {
         0 => {
             let count = 1 + random.below(3);
-            let mails = (0..count).map(|_| read_mail(random.pick(PEOPLE), random.pick(TOPICS), random));
-            let steps = std::iter::once(list_inbox(random)).chain(mails.collect::<Vec<_>>());
-            task("Summarise my unread mail, please.".to_owned(), steps.collect(), "Here is a summary of your unread mail.")
+            let mut steps = vec![list_inbox(random)];
+            for _ in 0..count {
+                let (sender, subject) = (random.pick(PEOPLE), random.pick(TOPICS));
+                steps.push(read_mail(sender, subject, random));
+            }
+            task("Summarise my unread mail, please.".to_owned(), steps, "Here is a summary of your unread mail.")
         }
         1 => {
             let mail = read_mail(person, topic, random);

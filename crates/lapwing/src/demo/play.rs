@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use lapwing_emitter::Emitter;
 use lapwing_event::{
-    Content, Event, EventId, GenAi, Guardrail, GuardrailAction, GuardrailStage, Kind, Outcome, Scores, Source, Timestamp,
-    Tool, ToolStatus, User,
+    Content, Event, EventId, GenAi, Guardrail, GuardrailAction, GuardrailStage, Kind, Outcome, Scores, Source,
+    Timestamp, Tool, ToolStatus, User,
 };
 
 use super::agent::{Random, SERVICE, hijacked, normal};
@@ -58,7 +58,12 @@ impl Scenario {
             let (session, user) = (format!("{}-{number}", self.name), format!("user-{}", number % 17));
             events.extend(task.events(&session, &user, begin + step * number, &mut random));
         }
-        events.extend(hijacked().events(&self.hijacked_session(), "user-3", self.now - Duration::from_secs(30), &mut random));
+        events.extend(hijacked().events(
+            &self.hijacked_session(),
+            "user-3",
+            self.now - Duration::from_secs(30),
+            &mut random,
+        ));
         for (number, prompt) in PROMPTS.iter().enumerate() {
             let at = self.now - Duration::from_secs(10 - number as u64);
             events.extend(chat(prompt, at, &mut random));
@@ -75,7 +80,8 @@ impl Scenario {
         let builder = Emitter::builder().service(SERVICE).to_http(&client.url).queue_capacity(events.len() + 1);
         let builder = client.api_key().into_iter().fold(builder, |builder, key| builder.api_key(key));
         let emitter = builder.build().context("prepare the emitter")?;
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let progress = ProgressBar::new(events.len() as u64).with_style(style);
         for event in events {
             emitter.emit(event);

@@ -35,7 +35,11 @@ pub async fn run(client: &Client, scenario: &Scenario) -> Result<()> {
         writeln!(out, "   stored: {}", clip(text(&event, "/content/prompt"), 300))?;
         writeln!(out, "   record: {}", event.pointer("/sanitization/counts").unwrap_or(&Value::Null))?;
     }
-    writeln!(out, "\n2. What a search finds: \"launch codes\" ({:.1} s after it was acknowledged)", searchable.as_secs_f64())?;
+    writeln!(
+        out,
+        "\n2. What a search finds: \"launch codes\" ({:.1} s after it was acknowledged)",
+        searchable.as_secs_f64()
+    )?;
     for event in &hits {
         writeln!(out, "   {}", line(event))?;
     }
@@ -46,7 +50,8 @@ pub async fn run(client: &Client, scenario: &Scenario) -> Result<()> {
     let alerts = search(client, &format!("{here} AND kind:alert"), 1000).await?;
     let hijacked = attack.first().map(|event| text(event, "/session/id")).unwrap_or_default();
     writeln!(out, "\n4. What Lapwing warns of")?;
-    for alert in alerts.iter().filter(|alert| text(alert, "/session/id") == hijacked || alert.get("session").is_none()) {
+    for alert in alerts.iter().filter(|alert| text(alert, "/session/id") == hijacked || alert.get("session").is_none())
+    {
         writeln!(out, "   {}", line(alert))?;
         writeln!(out, "     why: {}", clip(text(alert, "/alert/explanation"), 600))?;
     }
@@ -54,7 +59,10 @@ pub async fn run(client: &Client, scenario: &Scenario) -> Result<()> {
     let alarmed = others.collect::<BTreeSet<_>>().len();
     let share = 100.0 * alarmed as f64 / f64::from(scenario.normal_sessions);
     writeln!(out, "\n   {alarmed} of {} normal sessions raised an alert ({share:.1} %).", scenario.normal_sessions)?;
-    writeln!(out, "\nLook further:\n   lapwing search '{here} AND kind:alert'\n   lapwing search '{here} AND tool:send_mail'")?;
+    writeln!(
+        out,
+        "\nLook further:\n   lapwing search '{here} AND kind:alert'\n   lapwing search '{here} AND tool:send_mail'"
+    )?;
     Ok(())
 }
 
@@ -85,6 +93,9 @@ async fn until<F: Future<Output = Result<Vec<Value>>>>(
     }
     match fault {
         Some(error) => Err(error),
-        None => bail!("it did not come within {} seconds; `lapwing health` and the server's log may say why", PATIENCE.as_secs()),
+        None => bail!(
+            "it did not come within {} seconds; `lapwing health` and the server's log may say why",
+            PATIENCE.as_secs()
+        ),
     }
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::consume::{RETRY, next_batch};
+use super::metrics::DetectorGauges;
 use crate::clock;
 
 /// How often state and offsets are written down.
@@ -44,10 +45,14 @@ impl State {
             Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
         };
         let line = bytes.iter().position(|byte| *byte == b'\n').context("the detector's state has no first line")?;
-        let checkpoint = serde_json::from_slice(&bytes[..line]).context("read the checkpoint of the detector's state")?;
+        let checkpoint =
+            serde_json::from_slice(&bytes[..line]).context("read the checkpoint of the detector's state")?;
         let detector = Detector::restore(config, &bytes[line + 1..]);
         let detector = detector.with_context(|| {
-            format!("read {}; remove the file to let the detector learn again from what the bus still holds", path.display())
+            format!(
+                "read {}; remove the file to let the detector learn again from what the bus still holds",
+                path.display()
+            )
         })?;
         Ok(Self { detector, checkpoint, path })
     }
@@ -73,16 +78,17 @@ pub async fn run(
     mut source: Box<dyn Source>,
     sink: Arc<dyn Sink>,
     mut state: State,
-    report: impl Fn(&Detector) + Send,
+    gauges: DetectorGauges,
     stop: CancellationToken,
 ) -> Result<()> {
     let (mut saved, mut changed) = (Instant::now(), false);
     while let Some(batch) = next_batch(source.as_mut(), &stop).await? {
         let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch));
         changed |= !batch.messages.is_empty() || !alerts.is_empty();
-        send(sink.as_ref(), alerts, &stop).await?;
+        send(sink.as_ref(), &alerts, &stop).await?;
+        gauges.durable(&alerts, clock::now());
         state.checkpoint.try_advance(&batch).context("advance the detector's checkpoint")?;
-        report(&state.detector);
+        gauges.update(&state.detector);
         if changed && saved.elapsed() >= CHECKPOINT_INTERVAL {
             tokio::task::block_in_place(|| state.save()).context("write the detector's state")?;
             (saved, changed) = (Instant::now(), false);
@@ -108,15 +114,12 @@ fn observe(detector: &mut Detector, batch: &Batch) -> Vec<Alert> {
     alerts
 }
 
-async fn send(sink: &dyn Sink, alerts: Vec<Alert>, stop: &CancellationToken) -> Result<()> {
+async fn send(sink: &dyn Sink, alerts: &[Alert], stop: &CancellationToken) -> Result<()> {
     if alerts.is_empty() {
         return Ok(());
     }
-    let record = |alert: Alert| {
-        let event = alert.into_event();
-        event_record(&event, event.encode())
-    };
-    let records: Vec<Record> = alerts.into_iter().map(record).collect();
+    let record = |alert: &Alert| event_record(alert.event(), alert.event().encode());
+    let records: Vec<Record> = alerts.iter().map(record).collect();
     loop {
         match sink.send(topics::ALERTS, records.clone()).await {
             Ok(()) => return Ok(()),

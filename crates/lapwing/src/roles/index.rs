@@ -60,7 +60,7 @@ async fn append(store: &Store, events: Vec<SanitizedEvent>, position: String, st
     loop {
         match store.append(events.clone(), position.clone()).await {
             Ok(()) => return Ok(()),
-            Err(error @ StoreError::Retry(_)) if !stop.is_cancelled() => {
+            Err(error @ StoreError::Retry { .. }) if !stop.is_cancelled() => {
                 warn!(%error, "store takes nothing now, trying again");
                 tokio::time::sleep(RETRY).await;
             }

@@ -3,32 +3,55 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use lapwing_detector::{Detector, DetectorMetrics};
+use lapwing_detector::{Alert, Detector, DetectorMetrics};
+use lapwing_event::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+/// What a detector process shows of itself.
+#[derive(Debug)]
+pub struct DetectorGauges {
+    counts: Counts,
+    alert_delay: Histogram,
+}
 
 /// The last count of a detector.
 #[derive(Debug, Clone, Default)]
-pub struct DetectorCounts(Arc<Mutex<DetectorMetrics>>);
+struct Counts(Arc<Mutex<DetectorMetrics>>);
 
-impl DetectorCounts {
-    /// Counts that `registry` shows.
+/// From 1 ms to about 2 minutes.
+const DELAY_BUCKETS: [f64; 16] =
+    [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 120.0];
+
+impl DetectorGauges {
+    /// Gauges that `registry` shows.
     pub fn register(registry: &mut Registry) -> Self {
-        let counts = Self::default();
+        let counts = Counts::default();
         registry.register_collector(Box::new(counts.clone()));
-        counts
+        let alert_delay = Histogram::new(DELAY_BUCKETS);
+        let help = "Time from the receipt of the event that tipped the scale to its durable alert";
+        registry.register("lapwing_detector_alert_delay_seconds", help, alert_delay.clone());
+        Self { counts, alert_delay }
     }
 
     /// Takes the detector's count.
     pub fn update(&self, detector: &Detector) {
-        self.0.lock().expect("nobody panics while holding the lock").clone_from(detector.metrics());
+        self.counts.0.lock().expect("nobody panics while holding the lock").clone_from(detector.metrics());
+    }
+
+    /// Takes note of alerts that became durable now.
+    pub fn durable(&self, alerts: &[Alert], now: Timestamp) {
+        for alert in alerts {
+            self.alert_delay.observe(now.since(alert.event().received_at).as_secs_f64());
+        }
     }
 }
 
-impl Collector for DetectorCounts {
+impl Collector for Counts {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let counts = self.0.lock().expect("nobody panics while holding the lock").clone();
         for (name, help, value) in [
@@ -36,7 +59,11 @@ impl Collector for DetectorCounts {
             ("lapwing_detector_alerts_deduplicated", "Alerts left out as repeats", counts.deduplicated),
             ("lapwing_detector_sessions_closed", "Sessions closed and scored", counts.sessions_closed),
             ("lapwing_detector_sessions_evicted", "Sessions closed early for room", counts.sessions_evicted),
-            ("lapwing_detector_sessions_calibrated", "Sessions scored against a calibrated model", counts.sessions_calibrated),
+            (
+                "lapwing_detector_sessions_calibrated",
+                "Sessions scored against a calibrated model",
+                counts.sessions_calibrated,
+            ),
             ("lapwing_detector_sessions_alarmed", "Calibrated sessions that raised an alert", counts.sessions_alarmed),
             ("lapwing_detector_models_fitted", "Behaviour models fitted", counts.models_fitted),
         ] {
@@ -44,7 +71,12 @@ impl Collector for DetectorCounts {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let live = ConstGauge::new(counts.sessions_live as i64);
-        live.encode(encoder.encode_descriptor("lapwing_detector_sessions_live", "Sessions in progress", None, live.metric_type())?)?;
+        live.encode(encoder.encode_descriptor(
+            "lapwing_detector_sessions_live",
+            "Sessions in progress",
+            None,
+            live.metric_type(),
+        )?)?;
         let mut alerts = encoder.encode_descriptor(
             "lapwing_detector_alerts",
             "Alerts raised, by detection",

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::detect::State;
-use super::metrics::DetectorCounts;
+use super::metrics::DetectorGauges;
 use super::wiring::{self, Bus};
 use super::{detect, index};
 use crate::api::{self, ReadyCheck, Served};
@@ -55,7 +55,8 @@ pub async fn run(role: Role, settings: Settings) -> Result<()> {
     let keys = Arc::new(Keys::load(KeyFile::new(settings.api_keys_file()))?);
     let listener = api::bind(settings.server.listen, &keys).await?;
     let stop = CancellationToken::new();
-    let mut process = Process { registry: Registry::default(), tasks: JoinSet::new(), served: Vec::new(), checks: Vec::new() };
+    let mut process =
+        Process { registry: Registry::default(), tasks: JoinSet::new(), served: Vec::new(), checks: Vec::new() };
     let address = listener.local_addr()?;
 
     let bus = Bus::open(&settings).await?;
@@ -121,14 +122,15 @@ impl Process {
         let store = store.with_context(|| format!("open the index in {}", dir.display()))?;
         let checkpoint = index::start(&store)?;
         let source = bus.source(&[topics::CLEAN, topics::ALERTS], Start::Checkpoint(checkpoint.clone()))?;
-        let sanitizer = wiring::sanitizer(settings)?;
-        let alias = Arc::new(move |tenant: &_, field: &str, value: &str| sanitizer.pseudonym(tenant, field, value));
-        self.served.push(lapwing_store::api::router(Arc::clone(&store), Some(alias), clock::now));
+        self.served.push(lapwing_store::api::router(Arc::clone(&store), wiring::id_alias(settings)?, clock::now));
         let checked = Arc::clone(&store);
         self.checks.push((
             "store",
             Arc::new(move || {
-                let state = checked.ready().map_err(|error| error.to_string());
+                let state = match checked.ready() {
+                    true => Ok(()),
+                    false => Err("not writing; the log says why".to_owned()),
+                };
                 Box::pin(async move { state })
             }),
         ));
@@ -137,13 +139,18 @@ impl Process {
         Ok(())
     }
 
-    fn detector(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
+    fn detector(
+        &mut self,
+        settings: &Settings,
+        bus: &Bus,
+        sink: &Arc<dyn Sink>,
+        stop: &CancellationToken,
+    ) -> Result<()> {
         let state = State::open(settings.data.dir.join("detector/state"), settings.detector.clone())?;
         let source = bus.source(&[topics::CLEAN], Start::Checkpoint(state.checkpoint.clone()))?;
-        let metrics = DetectorCounts::register(&mut self.registry);
+        let metrics = DetectorGauges::register(&mut self.registry);
         let (sink, stop) = (Arc::clone(sink), stop.clone());
-        let report = move |detector: &_| metrics.update(detector);
-        self.tasks.spawn(async move { ("detector", detect::run(source, sink, state, report, stop).await) });
+        self.tasks.spawn(async move { ("detector", detect::run(source, sink, state, metrics, stop).await) });
         Ok(())
     }
 }
@@ -172,7 +179,10 @@ async fn supervise(mut tasks: JoinSet<Part>, stop: CancellationToken, timeout: D
         }
     };
     if tokio::time::timeout(timeout, rest).await.is_err() {
-        warn!(seconds = timeout.as_secs(), "stopped without waiting any longer; what was not finished is read again at the next start");
+        warn!(
+            seconds = timeout.as_secs(),
+            "stopped without waiting any longer; what was not finished is read again at the next start"
+        );
     }
     result
 }

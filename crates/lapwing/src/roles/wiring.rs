@@ -9,6 +9,7 @@ use lapwing_bus::embedded::Embedded;
 use lapwing_bus::kafka::{KafkaSink, KafkaSource, create_topics};
 use lapwing_bus::{Sink, Source, Start, Subscription, topics};
 use lapwing_sanitizer::{KeyRing, Sanitizer};
+use lapwing_store::IdAlias;
 
 use crate::auth::write_private;
 use crate::settings::{BusKind, Settings};
@@ -34,7 +35,9 @@ impl Bus {
                 let config = settings.bus.kafka.clone();
                 let brokers = config.brokers.clone();
                 let made = create_topics(&config, &RETENTION).await;
-                made.with_context(|| format!("make sure of the topics on {brokers}; is Kafka there? bus.kafka.brokers names it"))?;
+                made.with_context(|| {
+                    format!("make sure of the topics on {brokers}; is Kafka there? bus.kafka.brokers names it")
+                })?;
                 Ok(Self::Kafka(Box::new(config)))
             }
         }
@@ -92,4 +95,14 @@ pub fn key_ring(file: &Path) -> Result<KeyRing> {
 pub fn sanitizer(settings: &Settings) -> Result<Arc<Sanitizer>> {
     let ring = key_ring(&settings.pseudonym_keys_file())?;
     Ok(Arc::new(Sanitizer::new(&settings.sanitizer, ring).context("prepare the sanitizer")?))
+}
+
+/// How the store finds what is asked for by its raw user or session id. Only a process that has the keys can say;
+/// a store without them finds by pseudonym alone.
+pub fn id_alias(settings: &Settings) -> Result<Option<IdAlias>> {
+    if !settings.pseudonym_keys_file().exists() {
+        return Ok(None);
+    }
+    let sanitizer = sanitizer(settings)?;
+    Ok(Some(Arc::new(move |tenant, field, value| sanitizer.pseudonym(tenant, field, value))))
 }

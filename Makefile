@@ -1,0 +1,62 @@
+# Lapwing: the commands of every day. `make help` lists them; the logic lives in Rust and in tests/support.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CARGO ?= cargo
+DATA ?= ../shared/eval/pii/dev
+OUT ?= target/eval
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup: ## Install what a build needs and is missing (Debian, Ubuntu); elsewhere say what is
+	@tests/support/setup.sh build
+
+.PHONY: run
+run: setup ## Build and start everything in one process; Ctrl-C stops it
+	$(CARGO) run --release --bin lapwing -- up
+
+.PHONY: demo
+demo: setup ## Play the demonstration against a running `make run`
+	$(CARGO) run --release --bin lapwing -- demo
+
+.PHONY: test
+test: setup ## All tests that need no other server
+	$(CARGO) test --workspace --locked
+
+.PHONY: check
+check: ## Type-check everything, fast
+	$(CARGO) check --workspace --all-targets --locked
+
+.PHONY: lint
+lint: setup ## Formatting, clippy and rustdoc, with warnings as errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+
+.PHONY: kafka-test
+kafka-test: ## The conformance suite and the end-to-end test over a real Apache Kafka
+	@tests/support/setup.sh build kafka
+	tests/support/kafka/broker.sh fetch
+	tests/support/kafka/broker.sh run $(CARGO) test --locked -p lapwing-bus --features kafka-tests --test kafka
+	tests/support/kafka/broker.sh run $(CARGO) test --locked -p lapwing --features kafka-tests --test kafka
+
+.PHONY: bench
+bench: setup ## Events/s end to end, and emit-to-searchable and emit-to-alert latency, embedded and over Kafka
+	$(CARGO) build --release --locked --bin lapwing
+	$(CARGO) bench --locked -p lapwing --bench pipeline -- embedded
+	@tests/support/setup.sh build kafka
+	tests/support/kafka/broker.sh run $(CARGO) bench --locked -p lapwing --bench pipeline -- kafka
+
+.PHONY: bench-parts
+bench-parts: setup ## The benches of the single crates
+	$(CARGO) bench --locked -p lapwing-bus -p lapwing-sanitizer -p lapwing-store -p lapwing-detector -p lapwing-emitter
+
+.PHONY: eval-pii
+eval-pii: setup ## Run the sanitizer over DATA=<folder of *.jsonl[.gz]>, write predictions to OUT=<folder>
+	$(CARGO) run --release --locked -p lapwing-sanitizer --example eval_pii -- $(DATA) $(OUT)
+
+.PHONY: eval-detector
+eval-detector: setup ## Fit and score DATA=<folder made by prepare.py>, write scores to OUT=<folder>
+	$(CARGO) run --release --locked -p lapwing-detector --example eval_detector -- $(DATA) $(OUT)

@@ -2,24 +2,46 @@
 //!
 //! Whoever mounts the router puts the caller's [`TenantId`] among the request's extensions, from its credential.
 
+use std::error::Error;
 use std::time::Duration;
 
-use axum::body::{self, Body as HttpBody};
+use axum::body::{self, Body as HttpBody, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use http_body_util::LengthLimitError;
 use lapwing_event::TenantId;
 use serde_json::json;
 
 use crate::FrontDoor;
 use crate::encoding::{Encoding, EncodingFault};
 use crate::front_door::{Body, RETRY_AFTER, Refusal};
+use crate::receipt::Receipt;
 
 /// The routes of the front door.
 pub fn router(front_door: FrontDoor) -> Router {
     Router::new().route("/v1/events", post(post_events)).with_state(front_door)
+}
+
+/// Why a request as a whole was not taken.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("request names no tenant; send a credential")]
+    NoTenant,
+    #[error("content type is not supported; send application/json or application/x-ndjson")]
+    ContentType,
+    #[error("content encoding is not supported; send gzip, zstd or identity")]
+    ContentEncoding,
+    #[error("body is longer than {0} bytes; send fewer events in a request")]
+    TooLong(usize),
+    #[error("body ended early")]
+    Cut,
+    #[error("body did not come in time")]
+    Slow,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 async fn post_events(
@@ -27,102 +49,113 @@ async fn post_events(
     tenant: Option<Extension<TenantId>>,
     request: Request<HttpBody>,
 ) -> Response {
-    let Some(Extension(tenant)) = tenant else {
-        return problem(StatusCode::UNAUTHORIZED, "request names no tenant; send a credential");
-    };
     match take(&door, tenant, request).await {
-        Ok(response) | Err(response) => response,
+        Ok(receipt) => {
+            let status = StatusCode::from_u16(receipt.status()).expect("a receipt's status is a constant");
+            (status, Json(receipt)).into_response()
+        }
+        Err(fault) => fault.into_response(),
     }
 }
 
-async fn take(door: &FrontDoor, tenant: TenantId, request: Request<HttpBody>) -> Result<Response, Response> {
+async fn take(
+    door: &FrontDoor,
+    tenant: Option<Extension<TenantId>>,
+    request: Request<HttpBody>,
+) -> Result<Receipt, Fault> {
+    let Extension(tenant) = tenant.ok_or(Fault::NoTenant)?;
     let (parts, body) = request.into_parts();
-    let lines = is_lines(&parts.headers)?;
-    let encoding = encoding(&parts.headers)?;
+    let lines = is_lines(&parts.headers).ok_or(Fault::ContentType)?;
+    let encoding = encoding(&parts.headers).ok_or(Fault::ContentEncoding)?;
     let max = door.config().max_body_bytes;
-    let too_large = || problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("body is longer than {max} bytes"));
     let announced = content_length(&parts.headers).unwrap_or(max);
     if announced > max {
-        return Err(too_large());
+        return Err(Fault::TooLong(max));
     }
-    let _permit = door.admit(announced, encoding).await.map_err(refuse)?;
-    let reading = tokio::time::timeout(door.config().body_timeout(), body::to_bytes(body, announced));
-    let bytes = match reading.await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) if is_length_limit(&error) => return Err(too_large()),
-        Ok(Err(_)) => return Err(problem(StatusCode::BAD_REQUEST, "body ended early")),
-        Err(_) => return Err(problem(StatusCode::REQUEST_TIMEOUT, "body did not come in time")),
-    };
-    let receipt = door.accept(tenant, Body { bytes, encoding, lines }).await.map_err(refuse)?;
-    let status = StatusCode::from_u16(receipt.status()).expect("a receipt's status is a constant");
-    Ok((status, Json(receipt)).into_response())
+    let _permit = door.admit(announced, encoding).await?;
+    let bytes = read(body, announced, door.config().body_timeout()).await?;
+    Ok(door.accept(tenant, Body { bytes, encoding, lines }).await?)
 }
 
-/// Whether the content type says NDJSON; a type that is not JSON at all is refused. Without a type, and with
-/// the one that `curl -d` sends unasked, the body speaks for itself.
-fn is_lines(headers: &HeaderMap) -> Result<bool, Response> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(false) };
-    let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
+async fn read(body: HttpBody, max: usize, timeout: Duration) -> Result<Bytes, Fault> {
+    match tokio::time::timeout(timeout, body::to_bytes(body, max)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => {
+            Err(Fault::TooLong(max))
+        }
+        Ok(Err(_)) => Err(Fault::Cut),
+        Err(_) => Err(Fault::Slow),
+    }
+}
+
+/// Whether the content type says NDJSON; none for a type that is not JSON at all. Without a type, and with the
+/// one that `curl -d` sends unasked, the body speaks for itself.
+fn is_lines(headers: &HeaderMap) -> Option<bool> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Some(false) };
+    let value = value.to_str().ok()?.to_ascii_lowercase();
     match value.split(';').next().unwrap_or_default().trim() {
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Ok(true),
-        "application/json" | "text/json" | "text/plain" | "application/x-www-form-urlencoded" | "" => Ok(false),
-        _ => Err(problem(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "content type is not supported; send application/json or application/x-ndjson",
-        )),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Some(true),
+        "application/json" | "text/json" | "text/plain" | "application/x-www-form-urlencoded" | "" => Some(false),
+        _ => None,
     }
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Response> {
+fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
     let first = values.next().map_or(Some(Encoding::Identity), |value| Encoding::parse(value.to_str().ok()?));
-    first.filter(|_| values.next().is_none()).ok_or_else(|| {
-        let detail = "content encoding is not supported; send gzip, zstd or identity";
-        let mut response = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
-        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd, identity"));
-        response
-    })
+    first.filter(|_| values.next().is_none())
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn is_length_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
+impl Fault {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoTenant => StatusCode::UNAUTHORIZED,
+            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Cut => StatusCode::BAD_REQUEST,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Refused(refusal) => match refusal {
+                Refusal::Empty | Refusal::Encoding(EncodingFault::Malformed(_)) => StatusCode::BAD_REQUEST,
+                Refusal::TooManyItems(_) | Refusal::Encoding(EncodingFault::TooLarge(_)) => {
+                    StatusCode::PAYLOAD_TOO_LARGE
+                }
+                Refusal::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
+                Refusal::Busy | Refusal::BusUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::BusRefused | Refusal::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            },
         }
-        cause = error.source();
     }
-    false
-}
 
-fn refuse(refusal: Refusal) -> Response {
-    let detail = refusal.to_string();
-    match refusal {
-        Refusal::Empty | Refusal::Encoding(EncodingFault::Malformed(_)) => problem(StatusCode::BAD_REQUEST, &detail),
-        Refusal::TooManyItems(_) | Refusal::Encoding(EncodingFault::TooLarge(_)) => {
-            problem(StatusCode::PAYLOAD_TOO_LARGE, &detail)
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(Refusal::Busy | Refusal::BusUnavailable) => Some(RETRY_AFTER),
+            Self::Refused(Refusal::TooFast(wait)) => Some(*wait),
+            _ => None,
         }
-        Refusal::Busy | Refusal::BusUnavailable => {
-            let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds(RETRY_AFTER));
-            response
-        }
-        Refusal::BusRefused | Refusal::Failed => problem(StatusCode::INTERNAL_SERVER_ERROR, &detail),
     }
 }
 
-fn seconds(duration: Duration) -> HeaderValue {
-    HeaderValue::from(duration.as_secs())
-}
-
-/// A fault of the request as a whole (RFC 9457).
-fn problem(status: StatusCode, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
-    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-    (status, content_type, body.to_string()).into_response()
+/// As a problem (RFC 9457).
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let title = status.canonical_reason().unwrap_or_default();
+        let problem =
+            json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": self.to_string()});
+        let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
+        let mut response = (status, content_type, problem.to_string()).into_response();
+        if let Some(wait) = self.retry_after() {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::ContentEncoding) {
+            let known = HeaderValue::from_static("gzip, zstd, identity");
+            response.headers_mut().insert(header::ACCEPT_ENCODING, known);
+        }
+        response
+    }
 }

@@ -1,7 +1,7 @@
 //! Taking in a request's body, whatever protocol brought it: admission, decompression, mapping, the bus.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lapwing_bus::{BusError, Record, Sink, topics};
@@ -15,6 +15,7 @@ use crate::IngestConfig;
 use crate::encoding::{Encoding, EncodingFault, Limits, decompress};
 use crate::intake::{Intake, take_in};
 use crate::metrics::FrontDoorMetrics;
+use crate::rate::RateLimit;
 use crate::receipt::Receipt;
 
 /// Says what time it is, so that tests can.
@@ -31,6 +32,7 @@ struct Shared {
     config: IngestConfig,
     clock: Clock,
     metrics: FrontDoorMetrics,
+    rate: RateLimit,
     /// In units of [`ADMISSION_UNIT`].
     in_flight: Arc<Semaphore>,
 }
@@ -59,6 +61,8 @@ pub(crate) enum Refusal {
     TooManyItems(usize),
     #[error(transparent)]
     Encoding(#[from] EncodingFault),
+    #[error("tenant sends more events a second than it may; wait {} s", .0.as_secs_f64().ceil())]
+    TooFast(Duration),
     #[error("server is busy; try again")]
     Busy,
     #[error("bus does not take events now; try again")]
@@ -74,7 +78,8 @@ impl FrontDoor {
     pub fn new(sink: Arc<dyn Sink>, config: IngestConfig, clock: Clock, registry: &mut Registry) -> Self {
         let in_flight = Arc::new(Semaphore::new(units(config.max_in_flight_bytes) as usize));
         let metrics = FrontDoorMetrics::new(registry);
-        Self { shared: Arc::new(Shared { sink, config, clock, metrics, in_flight }) }
+        let rate = RateLimit::new(config.max_events_per_second);
+        Self { shared: Arc::new(Shared { sink, config, clock, metrics, rate, in_flight }) }
     }
 
     pub(crate) fn config(&self) -> &IngestConfig {
@@ -102,8 +107,8 @@ impl FrontDoor {
     /// Takes the body in; the receipt comes once everything it claims is durable.
     pub(crate) async fn accept(&self, tenant: TenantId, body: Body) -> Result<Receipt, Refusal> {
         self.shared.metrics.bytes(body.bytes.len());
-        let result = match self.map(tenant, body).await {
-            Ok(intake) => self.store(intake).await,
+        let result = match self.map(tenant.clone(), body).await {
+            Ok(intake) => self.store(&tenant, intake).await,
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = &result {
@@ -132,10 +137,11 @@ impl FrontDoor {
         Ok(intake)
     }
 
-    async fn store(&self, intake: Intake) -> Result<Receipt, Refusal> {
+    async fn store(&self, tenant: &TenantId, intake: Intake) -> Result<Receipt, Refusal> {
         let Intake { records, receipt, rejections, .. } = intake;
         let events = records.len();
         if events > 0 {
+            self.shared.rate.take(tenant, events, Instant::now()).map_err(Refusal::TooFast)?;
             self.send(records).await?;
         }
         self.shared.metrics.items(events, &rejections);
@@ -169,6 +175,7 @@ impl Refusal {
             Self::TooManyItems(_) => "too_many_items",
             Self::Encoding(EncodingFault::TooLarge(_)) => "too_large",
             Self::Encoding(EncodingFault::Malformed(_)) => "encoding",
+            Self::TooFast(_) => "too_fast",
             Self::Busy => "busy",
             Self::BusUnavailable => "bus_unavailable",
             Self::BusRefused => "bus_refused",

@@ -23,6 +23,7 @@ mod intake;
 mod items;
 mod metrics;
 mod pipeline;
+mod rate;
 mod receipt;
 mod record;
 

@@ -108,7 +108,7 @@ impl Pipeline {
     async fn work(
         &mut self,
         batch: Batch,
-        mut shutdown: Pin<&mut (impl Future<Output = ()> + FusedFuture)>,
+        mut shutdown: Pin<&mut impl FusedFuture<Output = ()>>,
     ) -> Result<bool, IngestError> {
         let checkpoint = checkpoint_after(&batch);
         let Yield { clean, dead } = sanitize_batch(batch, &self.sanitize, &self.metrics, self.config.workers()).await?;
@@ -254,7 +254,7 @@ async fn send(
     sink: &dyn Sink,
     topic: &str,
     records: Vec<Record>,
-    mut shutdown: Pin<&mut (impl Future<Output = ()> + FusedFuture)>,
+    mut shutdown: Pin<&mut impl FusedFuture<Output = ()>>,
 ) -> Result<bool, IngestError> {
     let mut pauses = backoff();
     loop {

@@ -201,8 +201,11 @@ async fn the_body_cannot_choose_its_tenant() {
     assert_eq!(event["tenant"]["id"], "acme");
 }
 
+/// The fault that a bus answers with; without one it never answers.
+type Trouble = fn() -> Option<BusError>;
+
 /// A bus that is in trouble.
-struct Troubled(fn() -> Option<BusError>);
+struct Troubled(Trouble);
 
 #[async_trait]
 impl Sink for Troubled {
@@ -220,7 +223,7 @@ impl Sink for Troubled {
 
 #[tokio::test]
 async fn a_bus_in_trouble_sends_clients_away_and_claims_nothing() {
-    let faults: [(fn() -> Option<BusError>, u16); 4] = [
+    let faults: [(Trouble, u16); 4] = [
         (|| Some(BusError::Unavailable("away".to_owned())), 503),
         (|| Some(BusError::Full("full".to_owned())), 503),
         (|| None, 503),
@@ -234,6 +237,17 @@ async fn a_bus_in_trouble_sends_clients_away_and_claims_nothing() {
         assert_eq!(answer.head.contains("retry-after: 2"), status == 503, "{}", answer.head);
         assert!(answer.body.get("accepted").is_none());
     }
+}
+
+#[tokio::test]
+async fn a_tenant_over_its_rate_is_told_to_wait() {
+    let server = Server::start(IngestConfig { max_events_per_second: 1, ..IngestConfig::default() }).await;
+    let ten = format!("[{}]", [PLAIN; 10].join(","));
+    assert_eq!(server.post(&[], ten.as_bytes()).await.status, 202);
+    let answer = server.post(&[], PLAIN.as_bytes()).await;
+    assert_eq!(answer.status, 429, "{}", answer.body);
+    assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    server.raw(10).await;
 }
 
 #[tokio::test]

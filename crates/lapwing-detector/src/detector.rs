@@ -74,14 +74,16 @@ impl Detector {
         if self.config.behaviour.enabled {
             alerts.extend(self.watch.observe(event, &self.config.behaviour, &mut self.metrics));
         }
-        alerts.extend(self.advance(event.timestamp));
+        self.watermark = self.watermark.max(event.timestamp.nanos());
+        alerts.extend(self.close_silent(self.watermark));
         self.keep_new(alerts)
     }
 
-    /// Tells the detector how late it is, in event time, when no events come: closes and scores the sessions
-    /// that have gone silent.
+    /// Closes and scores the sessions that have gone silent, for when no events come to show it. `now` is event
+    /// time: where old events are replayed, the time that they have reached and not that of the wall clock. It
+    /// does not move the detector's own time, so that events behind `now` still find their place.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Alert> {
-        let alerts = self.advance(now);
+        let alerts = self.close_silent(now.nanos().max(self.watermark));
         self.keep_new(alerts)
     }
 
@@ -120,10 +122,9 @@ impl Detector {
         Ok(detector)
     }
 
-    fn advance(&mut self, now: Timestamp) -> Vec<Alert> {
-        self.watermark = self.watermark.max(now.nanos());
+    fn close_silent(&mut self, now: i64) -> Vec<Alert> {
         let idle = seconds(self.config.behaviour.session_idle_s);
-        self.watch.close_idle(self.watermark.saturating_sub(idle), &self.config.behaviour, &mut self.metrics)
+        self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics)
     }
 
     /// Leaves out alerts whose key had one within the deduplication window, and counts the rest.

@@ -360,6 +360,19 @@ pub(crate) fn demands(word: &str) -> bool {
     )
 }
 
+/// Imperatives that say nothing of what is to be done, but after which another may come.
+pub(crate) fn opens(word: &str) -> bool {
+    matches!(
+        word,
+        "ignore" | "disregard" | "bypass" | "override" | "skip" | "abandon" | "pause" | "proceed" | "continue"
+    )
+}
+
+/// Verbs that turn `you` into a request.
+pub(crate) fn is_modal(word: &str) -> bool {
+    matches!(word, "can" | "could" | "would" | "will" | "may" | "might")
+}
+
 /// Words by which a user hands the choice of action to a text: `do the tasks on my list`, `update it accordingly`.
 pub(crate) fn delegates(word: &str) -> bool {
     matches!(

@@ -14,6 +14,8 @@ mod model;
 mod order;
 mod origin;
 mod sequence;
+#[cfg(test)]
+mod tests;
 mod text;
 mod trace;
 

@@ -23,7 +23,7 @@ pub(crate) struct Lexeme<'a> {
     pub(crate) text: &'a str,
     pub(crate) shape: Shape,
     pub(crate) term: Term,
-    /// A comma, colon, dash, bracket or line break stands before it.
+    /// A comma, colon, dash or bracket stands before it, or a line break and it is capitalized.
     pub(crate) paused: bool,
 }
 
@@ -61,7 +61,8 @@ impl<'a> Iterator for Lexemes<'a> {
                 return Some(Lexeme { text, shape: Shape::Identifier, term: term_of(text), paused });
             }
             if !first.is_alphanumeric() {
-                paused |= matches!(first, ',' | ':' | '(' | '-' | '–' | '—' | '"');
+                let breaks = first == '\n' && rest.trim_start().starts_with(char::is_uppercase);
+                paused |= breaks || matches!(first, ',' | ':' | '(' | '-' | '–' | '—' | '"');
                 self.at += first.len_utf8();
                 continue;
             }

@@ -104,6 +104,9 @@ impl std::ops::Deref for Digits {
     }
 }
 
+/// Longest value that has a format, in bytes.
+const MAX_LENGTH: usize = 64;
+
 struct Formats {
     dfa: dense::DFA<Vec<u32>>,
     all: Vec<&'static Format>,
@@ -126,7 +129,7 @@ pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static
     let config = start::Config::new().anchored(Anchored::Yes);
     let Ok(mut state) = dfa.start_state(&config) else { return };
     let mut end = at;
-    loop {
+    while end - at <= MAX_LENGTH {
         state = match bytes.get(end) {
             Some(&byte) => dfa.next_state(state, byte),
             None => dfa.next_eoi_state(state),
@@ -169,5 +172,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), before);
         assert!(before > 50);
+        // The walk must stay in the processor's cache.
+        assert!(AUTOMATON.dfa.memory_usage() < 8 << 20, "{}", AUTOMATON.dfa.memory_usage());
     }
 }

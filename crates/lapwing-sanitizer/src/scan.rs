@@ -9,7 +9,7 @@ use crate::custom::Custom;
 use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
 use crate::formats::{self, Candidate};
-use crate::recognizers::{address, crypto, email, ip, person, secret, spelled_email, url, username};
+use crate::recognizers::{address, bank, crypto, email, ip, person, secret, spelled_email, url, username};
 use crate::table;
 use crate::triggers::{self, Trigger};
 use crate::view::View;
@@ -222,6 +222,13 @@ impl<'t> Scan<'t> {
     }
 
     fn formats_at(&mut self, start: usize) {
+        // `529.982.247`, `2024-05-18`: the middle of a longer number is not the beginning of another.
+        if let Some([before, sign]) = start.checked_sub(2).map(|at| &self.text.as_bytes()[at..start])
+            && before.is_ascii_digit()
+            && matches!(sign, b'.' | b'-')
+        {
+            return;
+        }
         let Scan { text, mentions, current, found, alone, enclosing, .. } = self;
         let inside =
             current.as_ref().filter(|value| value.range.contains(&start)).map(|value| value.field).or(*enclosing);
@@ -285,6 +292,7 @@ impl<'t> Scan<'t> {
         username::field(self, &value);
         person::field(self, &value);
         address::field(self, &value);
+        bank::field(self, &value);
         secret::field(self, &value);
         if value.field == Field::Birth && value.range.len() <= 32 {
             self.push(value.range, EntityType::DateTime, "birth-field", formats::NAMED);

@@ -5,6 +5,7 @@ use crate::context::Class;
 use crate::entity::EntityType::BankAccount;
 use crate::field::Field;
 use crate::formats::{ALONE, Candidate, Format, NAMED, SHAPED};
+use crate::scan::{FieldValue, Scan};
 
 pub(crate) static FORMATS: &[Format] = &[
     Format {
@@ -23,12 +24,7 @@ pub(crate) static FORMATS: &[Format] = &[
             c.if_named(Class::ROUTING.or(Class::BANK)).map(|score| score + 10).or(c.alone.then_some(ALONE))
         },
     },
-    Format {
-        name: "account-number",
-        entity: BankAccount,
-        pattern: r"[0-9]{6,18}|[0-9]{2,6}(?:[ -][0-9]{2,8}){1,4}",
-        judge: account,
-    },
+    Format { name: "account-number", entity: BankAccount, pattern: r"[0-9]+(?:[ -][0-9]+)*", judge: account },
     Format {
         name: "sort-code",
         entity: BankAccount,
@@ -61,19 +57,23 @@ pub(crate) static FORMATS: &[Format] = &[
             ((10 - sum % 10) % 10 == u32::from(d[17])).then(|| c.if_named(Class::BANK)).flatten().map(|score| score + 5)
         },
     },
-    Format {
-        name: "named-account",
-        entity: BankAccount,
-        pattern: r"(?i)[A-Z0-9]{2,4}(?:[ -]?[A-Z0-9]{2,6}){1,8}",
-        judge: |c| {
-            let digits = c.value().bytes().filter(u8::is_ascii_digit).count();
-            (c.field == Some(Field::Bank) && digits >= 5).then_some(SHAPED)
-        },
-    },
 ];
+
+/// The value of an account field, whatever its form.
+pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
+    let text = &scan.text[value.range.clone()];
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'/' | b'.'));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if value.field == Field::Bank && plain && digits >= 5 && text.len() <= 42 {
+        scan.push(value.range.clone(), BankAccount, "account-field", SHAPED);
+    }
+}
 
 fn account(c: &Candidate<'_>) -> Option<u8> {
     let d = c.digits();
+    if !(6..=18).contains(&d.len()) {
+        return None;
+    }
     if c.field == Some(Field::Bank) {
         return (d.len() >= 6).then_some(NAMED);
     }

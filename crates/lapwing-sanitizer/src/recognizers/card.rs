@@ -7,7 +7,7 @@ use crate::field::Field;
 use crate::formats::{CHECKED, Candidate, Format, NAMED};
 
 pub(crate) static FORMATS: &[Format] = &[
-    Format { name: "card", entity: CreditCard, pattern: r"[0-9](?:[ .-]?[0-9]){11,18}", judge: number },
+    Format { name: "card", entity: CreditCard, pattern: r"[0-9]+(?:[ .-][0-9]+)*", judge: number },
     Format {
         name: "card-code",
         entity: CreditCard,
@@ -18,6 +18,9 @@ pub(crate) static FORMATS: &[Format] = &[
 
 fn number(c: &Candidate<'_>) -> Option<u8> {
     let d = c.digits();
+    if !(12..=19).contains(&d.len()) {
+        return None;
+    }
     if !grouped_like_a_card(c.value()) || d.iter().all(|x| *x == d[0]) {
         return None;
     }

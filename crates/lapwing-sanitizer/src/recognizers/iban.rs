@@ -12,9 +12,12 @@ const LENGTHS: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY
                        MG27 ML28 MZ25 NE28 SN28 TD27 TG28";
 
 pub(crate) static FORMATS: &[Format] =
-    &[Format { name: "iban", entity: Iban, pattern: r"(?i)[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}", judge }];
+    &[Format { name: "iban", entity: Iban, pattern: r"(?i)[A-Z]{2}[0-9]{2}[A-Z0-9]*(?:[ -][A-Z0-9]+)*", judge }];
 
 fn judge(c: &Candidate<'_>) -> Option<u8> {
+    if c.value().len() < 15 {
+        return None;
+    }
     let compact = c.compact();
     let listed = LENGTHS.split(' ').filter(|entry| !entry.is_empty()).find(|entry| entry[..2] == compact[..2])?;
     let length: usize = listed[2..].parse().ok()?;

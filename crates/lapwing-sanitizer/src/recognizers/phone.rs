@@ -207,7 +207,7 @@ pub(crate) static FORMATS: &[Format] = &[
     Format {
         name: "phone-international",
         entity: Phone,
-        pattern: r"\(?(?:\+|00)[ ]?[1-9](?:[ ().\-/]{0,3}[0-9]){6,15}(?: ?(?:x|ext\.?|extension|#) ?[0-9]{1,6})?",
+        pattern: r"\(?(?:\+|00) ?[1-9][0-9]*(?:[ ().\-/]{1,3}[0-9]+)*(?: ?(?:x|ext\.?|extension|#) ?[0-9]{1,6})?",
         judge: international,
     },
     Format {
@@ -243,7 +243,7 @@ pub(crate) static FORMATS: &[Format] = &[
     Format {
         name: "phone-named",
         entity: Phone,
-        pattern: r"[0-9(](?:[ ().\-/]{0,3}[0-9]){6,15}(?: ?(?:x|ext\.?|extension|#) ?[0-9]{1,6})?",
+        pattern: r"\(?[0-9]+(?:[ ().\-/]{1,3}[0-9]+)*(?: ?(?:x|ext\.?|extension|#) ?[0-9]{1,6})?",
         judge: named,
     },
 ];
@@ -266,6 +266,9 @@ fn main_digits(c: &Candidate<'_>) -> Vec<u8> {
 
 fn international(c: &Candidate<'_>) -> Option<u8> {
     let d = main_digits(c);
+    if !(7..=18).contains(&d.len()) {
+        return None;
+    }
     let plus = c.value().contains('+');
     let d = if plus { &d[..] } else { &d[2..] };
     let planned = (1..=3.min(d.len())).any(|n| {
@@ -312,7 +315,10 @@ fn trunk(c: &Candidate<'_>) -> Option<u8> {
 /// Any grouping, where a word or a field says that it is a telephone number.
 fn named(c: &Candidate<'_>) -> Option<u8> {
     let d = main_digits(c);
-    if is_date(c.value()) || !balanced(c.value()) || !(7..=15).contains(&d.len()) || c.field == Some(Field::Reference) {
+    if !(7..=15).contains(&d.len()) {
+        return None;
+    }
+    if is_date(c.value()) || !balanced(c.value()) || c.field == Some(Field::Reference) {
         return None;
     }
     if c.field == Some(Field::Phone) {

@@ -30,8 +30,8 @@ pub(crate) static FORMATS: &[Format] = &[
             c.if_named_or_alone(Class::IDENTITY)
         }
     }),
-    id("us-driver-license", r"(?i)[A-Z]{0,2}[- ]?[0-9]{2,4}[- ]?[0-9]{2,4}[- ]?[0-9]{1,6}[A-Z]?", |c| {
-        (c.compact().len() >= 6).then(|| c.if_named(Class::IDENTITY)).flatten().map(|_| SHAPED - 10)
+    id("us-driver-license", r"(?i)[A-Z]{0,2}[- ]?[0-9]+(?:[- ][0-9]+)*[A-Z]?", |c| {
+        (5..=16).contains(&c.digits().len()).then(|| c.if_named(Class::IDENTITY)).flatten().map(|_| SHAPED - 10)
     }),
     id("us-ein", r"[0-9]{2}-[0-9]{7}", |c| c.if_named(Class::IDENTITY.or(Class::SSN))),
     id("ca-sin", r"[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}", |c| {

@@ -23,14 +23,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 fn emitter(server: &Server) -> Emitter {
-    let address = server.listen("127.0.0.1:0");
+    let address = server.listen();
     Emitter::builder().service("example").to_http(&format!("http://{address}")).build().unwrap()
 }
 
 #[test]
 fn bare() {
     let server = Server::default();
-    let address = server.listen("127.0.0.1:0");
+    let address = server.listen();
     bare::run(&format!("http://{address}"), Some("k")).unwrap();
     assert_eq!(server.events()[0]["content"]["response"], "Paris.");
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 fn events_of(play: impl FnOnce()) -> Vec<Value> {
     let server = Server::default();
-    let address = server.listen("127.0.0.1:0");
+    let address = server.listen();
     let builder = Emitter::builder().service("app").to_http(&format!("http://{address}"));
     let emitter = builder.linger(Duration::from_millis(5)).build().unwrap();
     let registry = tracing_subscriber::registry().with(EmitterLayer::new(emitter.clone()));

@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -52,21 +52,21 @@ fn came(server: &Server) -> Vec<usize> {
     seen
 }
 
+/// Where nobody answers for as long as the test runs.
 fn nowhere() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    Server::away().1
 }
 
 #[test]
 fn what_waited_on_disk_comes_in_order_and_new_events_behind_it() {
     let folder = tempfile::tempdir().unwrap();
-    let address = nowhere();
+    let (server, address) = Server::away();
     let emitter = emitter(address, folder.path(), 1 << 30).unwrap();
     emit(&emitter, 0..1000);
     wait(&emitter, |stats| stats.spooled == 1000);
     assert!(matches!(emitter.flush(Duration::from_millis(20)), Err(FlushError::Timeout { .. })));
-    let server = Server::default();
     server.script(503, "", "");
-    server.listen(&address.to_string());
+    server.back();
     emit(&emitter, 1000..1100);
     emitter.flush(PATIENCE).unwrap();
     assert_eq!(came(&server), (0..1100).collect::<Vec<_>>());
@@ -87,7 +87,7 @@ fn what_a_shutdown_leaves_is_sent_by_the_next_start() {
     drop(first);
 
     let server = Server::default();
-    let second = emitter(server.listen("127.0.0.1:0"), folder.path(), 1 << 30).unwrap();
+    let second = emitter(server.listen(), folder.path(), 1 << 30).unwrap();
     emit(&second, 100..110);
     second.flush(PATIENCE).unwrap();
     assert_eq!(came(&server), (0..110).collect::<Vec<_>>());
@@ -109,7 +109,7 @@ fn what_a_crash_leaves_is_sent_by_the_next_start() {
         fs::write(left.path().join(entry.file_name()), bytes).unwrap();
     }
     let server = Server::default();
-    let next = emitter(server.listen("127.0.0.1:0"), left.path(), 1 << 30).unwrap();
+    let next = emitter(server.listen(), left.path(), 1 << 30).unwrap();
     emit(&next, 100..101);
     next.flush(PATIENCE).unwrap();
     assert_eq!(came(&server), (0..101).collect::<Vec<_>>());
@@ -118,14 +118,13 @@ fn what_a_crash_leaves_is_sent_by_the_next_start() {
 #[test]
 fn a_full_spool_keeps_the_oldest_and_counts_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let address = nowhere();
+    let (server, address) = Server::away();
     let emitter = emitter(address, folder.path(), 20_000).unwrap();
     emit(&emitter, 0..1000);
     wait(&emitter, |stats| stats.spooled as u64 + stats.dropped_for(DropReason::Spool) == 1000);
     let kept = emitter.stats().spooled;
     assert!((10..100).contains(&kept), "{kept}");
-    let server = Server::default();
-    server.listen(&address.to_string());
+    server.back();
     assert_eq!(emitter.flush(PATIENCE), Err(FlushError::Dropped { events: 1000 - kept as u64 }));
     assert_eq!(came(&server), (0..kept).collect::<Vec<_>>());
 }

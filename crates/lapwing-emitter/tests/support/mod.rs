@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,16 +30,32 @@ pub struct State {
 #[derive(Clone, Default)]
 pub struct Server {
     state: Arc<(Mutex<State>, Condvar)>,
+    away: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// Listens at the address; the port 0 is any. Ends with the process.
-    pub fn listen(&self, address: &str) -> SocketAddr {
-        let listener = TcpListener::bind(address).unwrap();
+    /// A server that is away: it keeps its port, and hangs up on whoever calls until it comes [back](Self::back).
+    pub fn away() -> (Self, SocketAddr) {
+        let server = Self::default();
+        server.away.store(true, Ordering::SeqCst);
+        let address = server.listen();
+        (server, address)
+    }
+
+    pub fn back(&self) {
+        self.away.store(false, Ordering::SeqCst);
+    }
+
+    /// Listens at any port. Ends with the process.
+    pub fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = self.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
+                if server.away.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = server.clone();
                 // A client that goes away ends its connection's thread.
                 thread::spawn(move || server.serve(&stream.unwrap()));

@@ -23,6 +23,8 @@ pub struct StoreConfig {
     pub append_queue_batches: usize,
     /// One index a day or an hour. It holds for new partitions; existing ones stay as they are.
     pub partition_by: Granularity,
+    /// Writing pauses while the disk has less room than this.
+    pub min_free_bytes: u64,
     /// How long events are kept.
     pub retention: RetentionConfig,
     /// How many searches run at once.
@@ -55,6 +57,7 @@ impl Default for StoreConfig {
             writer_idle_ms: 300_000,
             append_queue_batches: 16,
             partition_by: Granularity::Day,
+            min_free_bytes: 1 << 30,
             retention: RetentionConfig::default(),
             max_concurrent_searches: 4,
             max_queued_searches: 64,

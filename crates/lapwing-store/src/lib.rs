@@ -21,6 +21,7 @@
 
 pub mod api;
 mod config;
+mod disk;
 mod document;
 mod erase;
 mod error;
@@ -32,6 +33,7 @@ mod retention;
 mod schema;
 mod search;
 mod shared;
+mod snapshot;
 mod store;
 mod tokenizer;
 mod writer;
@@ -45,4 +47,5 @@ pub use retention::{Removed, RetentionConfig};
 pub use search::{
     AggregateRequest, AggregateResponse, Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total,
 };
+pub use snapshot::PartitionReport;
 pub use store::Store;

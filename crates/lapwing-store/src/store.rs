@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use crate::disk::{FreeBytes, free_bytes};
 use crate::metrics::Metrics;
 use crate::partition::{Partition, PartitionId, sync_dir};
 use crate::payload::latest;
@@ -42,6 +43,15 @@ impl Store {
     /// Opens the store in `dir`, creating it if need be, and starts its writer. A partition that cannot be
     /// opened is moved to `quarantine/`, named in the log and counted; the others serve.
     pub fn open(dir: &Path, config: StoreConfig, registry: &mut Registry) -> Result<Arc<Self>, StoreError> {
+        Self::open_on(dir, config, registry, Box::new(free_bytes))
+    }
+
+    fn open_on(
+        dir: &Path,
+        config: StoreConfig,
+        registry: &mut Registry,
+        free_bytes: FreeBytes,
+    ) -> Result<Arc<Self>, StoreError> {
         check(&config)?;
         let root = dir.join("partitions");
         fs::create_dir_all(&root).map_err(|source| unusable(&root, source))?;
@@ -57,7 +67,7 @@ impl Store {
             next_seq: payload.next_seq,
             position: payload.position,
         }));
-        let round = Round::new(root, config.clone(), partitions, views, shared.clone());
+        let round = Round::new(root, config.clone(), partitions, views, shared.clone(), free_bytes);
         let writer = Writer::new(config.clone(), metrics.clone(), round, shared.clone());
         let (batches, batch_queue) = mpsc::channel(config.append_queue_batches);
         let (commands, command_queue) = mpsc::channel(COMMAND_QUEUE);
@@ -106,6 +116,11 @@ impl Store {
             Ok(Ok(())) => result,
             _ => Err(StoreError::Closed),
         }
+    }
+
+    /// How many batches wait for the writer.
+    pub fn pending_batches(&self) -> usize {
+        self.batches.max_capacity() - self.batches.capacity()
     }
 
     /// Whether events that are appended now become durable soon: the store is open and can write.
@@ -208,4 +223,57 @@ fn quarantine(dir: &Path, path: &Path, id: &PartitionId) -> Result<PathBuf, Stor
 
 fn unusable(path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Directory { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use lapwing_event::{Event, EventId, Kind, TenantId, Timestamp};
+
+    use super::*;
+    use crate::{Scope, SearchRequest};
+
+    fn event(number: u8) -> SanitizedEvent {
+        let at = Timestamp::from_millis(1_795_501_800_000);
+        let mut event = Event::new(Kind::Llm, EventId::new(at, [number; 10]), at, "app");
+        event.sanitization =
+            Some(serde_json::from_str(r#"{"policy_version":"test","status":"ok","total":0}"#).unwrap());
+        SanitizedEvent::decode(&lapwing_event::encode(&event)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_pauses_writing_and_it_goes_on_by_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let free = Arc::new(AtomicU64::new(u64::MAX));
+        let probe = free.clone();
+        let config = StoreConfig { commit_interval_ms: 10, ..StoreConfig::default() };
+        let room: FreeBytes = Box::new(move |_: &Path| Ok(probe.load(Ordering::Relaxed)));
+        let store = Store::open_on(dir.path(), config, &mut Registry::default(), room).unwrap();
+        store.append(vec![event(1)], "1".to_owned()).await.unwrap();
+        store.flush().await.unwrap();
+
+        free.store(1_000, Ordering::Relaxed);
+        store.append(vec![event(2)], "2".to_owned()).await.unwrap();
+        let error = store.flush().await.unwrap_err();
+        assert!(matches!(error, StoreError::Retry { .. }) && error.to_string().contains("1000 bytes left"), "{error}");
+        assert!(!store.ready());
+        assert_eq!((store.position().as_deref(), store.metrics.stalled.get()), (Some("1"), 1));
+        let scope = Scope::new(TenantId::default(), Timestamp::from_millis(1_795_501_800_000));
+        let found = async || store.search(&scope, &SearchRequest::default()).await.unwrap().total.value;
+        assert_eq!(found().await, 1, "searches go on");
+        // More comes while it is full; nothing of it is lost.
+        store.append(vec![event(3), event(1)], "3".to_owned()).await.unwrap();
+
+        free.store(u64::MAX, Ordering::Relaxed);
+        let mut commits = store.commits();
+        let resumed = tokio::time::timeout(Duration::from_secs(30), commits.wait_for(|next_seq| *next_seq >= 3));
+        resumed.await.unwrap().unwrap();
+        store.flush().await.unwrap();
+        assert!(store.ready());
+        assert_eq!((found().await, store.position().as_deref()), (3, Some("3")));
+        store.close().await.unwrap();
+    }
 }

@@ -9,6 +9,7 @@ mod round;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Erase(Erasing, oneshot::Sender<Result<Erased, StoreError>>),
     /// Commit, then drop a partition.
     Drop(PartitionId, oneshot::Sender<Result<(), StoreError>>),
+    /// Commit, then copy the store to this directory.
+    Snapshot(PathBuf, oneshot::Sender<Result<(), StoreError>>),
     /// Take in what waits, commit, end the thread, and answer.
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -143,6 +146,10 @@ impl Writer {
                 let dropped = self.commit_or_stall().and_then(|()| self.round.drop_partition(&id, &self.config));
                 self.metrics.partitions.set(self.shared.snapshot().views.len() as i64);
                 drop(reply.send(dropped));
+            }
+            Command::Snapshot(target, reply) => {
+                let copied = self.commit_or_stall().and_then(|()| self.round.snapshot(&target));
+                drop(reply.send(copied));
             }
             Command::Close(reply) => {
                 drop(reply.send(self.close()));
@@ -255,12 +262,16 @@ impl Writer {
             }
             Err(error) => {
                 self.stall(&error);
-                Err(StoreError::Retry { reason: error.to_string() })
+                Err(match error {
+                    StoreError::Retry { reason } => StoreError::Retry { reason },
+                    error => StoreError::Retry { reason: error.to_string() },
+                })
             }
         }
     }
 
     fn try_commit(&mut self) -> Result<(), StoreError> {
+        self.round.check_room()?;
         if self.stalled.is_some() {
             self.round.start_again()?;
             for Pending { event, source } in &self.pending {

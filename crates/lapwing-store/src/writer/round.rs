@@ -2,7 +2,7 @@
 //! covered by a position, and searchable.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,12 @@ use tantivy::indexer::IndexWriterOptions;
 use tantivy::{IndexWriter, TantivyError};
 use tracing::{debug, warn};
 
+use crate::disk::FreeBytes;
 use crate::document::document;
 use crate::partition::{Partition, PartitionId, View, sync_dir};
 use crate::payload::{Payload, latest};
 use crate::shared::{Shared, Snapshot};
+use crate::snapshot::copy_partition;
 use crate::{StoreConfig, StoreError};
 
 /// A partition that is open for writing.
@@ -37,6 +39,7 @@ pub(crate) struct Round {
     pub(super) durable: Payload,
     pub(super) next_seq: u64,
     shared: Arc<Shared>,
+    free_bytes: FreeBytes,
 }
 
 /// The views of some partitions, by name.
@@ -50,10 +53,11 @@ impl Round {
         partitions: BTreeMap<PartitionId, Partition>,
         views: Views,
         shared: Arc<Shared>,
+        free_bytes: FreeBytes,
     ) -> Self {
         let durable = latest(partitions.values().map(|partition| &partition.payload));
         let next_seq = durable.next_seq;
-        Self { root, config, partitions, views, open: Vec::new(), durable, next_seq, shared }
+        Self { root, config, partitions, views, open: Vec::new(), durable, next_seq, shared, free_bytes }
     }
 
     /// Hands an event to its partition; false if the event is stored already. Only events of earlier rounds
@@ -82,6 +86,30 @@ impl Round {
             }
         }
         Ok(false)
+    }
+
+    /// An error while the disk has too little room to write safely: Tantivy's writer does not survive a full one.
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        let unusable = |source| StoreError::Directory { path: self.root.clone(), source };
+        let (free, least) = ((self.free_bytes)(&self.root).map_err(unusable)?, self.config.min_free_bytes);
+        if free >= least {
+            return Ok(());
+        }
+        let reason =
+            format!("the disk has {free} bytes left and {least} are needed; make room and it goes on by itself");
+        Err(StoreError::Retry { reason })
+    }
+
+    /// Copies everything that is committed to `target`, which must not exist.
+    pub fn snapshot(&self, target: &Path) -> Result<(), StoreError> {
+        let unusable = |source| StoreError::Directory { path: target.to_owned(), source };
+        std::fs::create_dir(target).map_err(unusable)?;
+        let root = target.join("partitions");
+        std::fs::create_dir(&root).map_err(unusable)?;
+        for (id, partition) in &self.partitions {
+            copy_partition(partition, &root).map_err(|source| failed(id, source))?;
+        }
+        sync_dir(&root).and_then(|()| sync_dir(target)).map_err(unusable)
     }
 
     /// Commits every partition that has new documents, in such an order that `position` is durable with the

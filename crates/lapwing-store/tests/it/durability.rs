@@ -142,3 +142,44 @@ async fn settings_that_cannot_work_are_named() {
     let error = Store::open(dir.path(), bad, &mut Default::default()).err().unwrap();
     assert_eq!(error.to_string(), "store setting writer_memory_bytes is out of range: must be at least 15 MiB");
 }
+
+#[tokio::test]
+async fn a_snapshot_of_a_running_store_opens_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"));
+    store.append(numbered(0..50, NOW), "1".to_owned()).await.unwrap();
+    store.append(numbered(50..60, NOW - 3 * DAY), "2".to_owned()).await.unwrap();
+    let target = dir.path().join("snapshot");
+    store.snapshot(&target).await.unwrap();
+    assert!(store.snapshot(&target).await.is_err(), "a snapshot never overwrites another");
+    store.append(numbered(60..70, NOW), "3".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(count(&store, "").await, 70);
+
+    let restored = open(&target);
+    assert_eq!((count(&restored, "hello").await, restored.position().as_deref()), (60, Some("2")));
+    restored.append(numbered(55..65, NOW), "4".to_owned()).await.unwrap();
+    restored.flush().await.unwrap();
+    assert_eq!((count(&restored, "").await, count(&store, "").await), (65 + 5, 70));
+}
+
+#[tokio::test]
+async fn a_check_names_the_file_whose_bytes_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append(numbered(0..200, NOW), "1".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    let report = store.verify().await.unwrap();
+    assert_eq!((report.len(), report[0].events, report[0].damaged.len()), (1, 200, 0));
+    assert!(report[0].bytes > 1_000);
+
+    let partition = dir.path().join("partitions/2026-11-24");
+    let files = std::fs::read_dir(&partition).unwrap().map(|entry| entry.unwrap().path());
+    let damaged = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "store")).unwrap();
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[10] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    let report = store.verify().await.unwrap();
+    assert_eq!(report[0].damaged, [std::path::PathBuf::from(damaged.file_name().unwrap())]);
+    assert!(store.stats().await.unwrap()[0].damaged.is_empty());
+}

@@ -206,7 +206,11 @@ pub(crate) struct Mention {
 }
 
 /// All words of a text that say something, in order.
-pub(crate) struct Mentions(Vec<Mention>);
+pub(crate) struct Mentions {
+    all: Vec<Mention>,
+    /// Every class that occurs: most texts hold no word of most classes.
+    classes: Class,
+}
 
 /// How far, in bytes, a word says something of what follows it.
 const REACH_BEFORE: usize = 56;
@@ -218,18 +222,24 @@ impl Mentions {
         let bytes = text.as_bytes();
         let (automaton, classes) = &*AUTOMATON;
         let hits = automaton.find_iter(text).filter(|hit| is_word(bytes, hit.start(), hit.end()));
-        Mentions(
-            hits.map(|hit| Mention {
+        let all: Vec<Mention> = hits
+            .map(|hit| Mention {
                 start: hit.start(),
                 end: hit.end() + usize::from(is_plural(bytes, hit.end())),
                 class: classes[hit.pattern().as_usize()],
             })
-            .collect(),
-        )
+            .collect();
+        let classes = all.iter().fold(Class::default(), |classes, mention| classes.or(mention.class));
+        Mentions { all, classes }
+    }
+
+    /// Whether a word of `class` stands anywhere.
+    pub(crate) fn any(&self, class: Class) -> bool {
+        self.classes.meets(class)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Mention> + '_ {
-        self.0.iter().copied()
+        self.all.iter().copied()
     }
 
     /// Whether a word of `class` stands shortly before or just after `range`.
@@ -239,14 +249,20 @@ impl Mentions {
 
     /// The last word of `class` that ends at most `reach` bytes before `at`.
     pub(crate) fn before(&self, class: Class, at: usize, reach: usize) -> Option<Mention> {
-        let upto = self.0.partition_point(|m| m.end <= at);
-        let close = self.0[..upto].iter().rev().take_while(|m| m.end + reach >= at);
+        if !self.any(class) {
+            return None;
+        }
+        let upto = self.all.partition_point(|m| m.end <= at);
+        let close = self.all[..upto].iter().rev().take_while(|m| m.end + reach >= at);
         close.copied().find(|m| m.class.meets(class))
     }
 
     fn after(&self, class: Class, at: usize, reach: usize) -> bool {
-        let from = self.0.partition_point(|m| m.start < at);
-        let close = self.0[from..].iter().take_while(|m| m.start <= at + reach);
+        if !self.any(class) {
+            return false;
+        }
+        let from = self.all.partition_point(|m| m.start < at);
+        let close = self.all[from..].iter().take_while(|m| m.start <= at + reach);
         close.into_iter().any(|m| m.class.meets(class))
     }
 }

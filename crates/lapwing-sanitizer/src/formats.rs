@@ -26,6 +26,8 @@ pub(crate) struct Format {
 pub(crate) struct Candidate<'t> {
     pub(crate) text: &'t str,
     pub(crate) range: Range<usize>,
+    /// How many of its characters are digits.
+    pub(crate) digits: usize,
     pub(crate) mentions: &'t Mentions,
     /// The field whose value the candidate stands in.
     pub(crate) field: Option<Field>,
@@ -107,6 +109,9 @@ impl std::ops::Deref for Digits {
 /// Longest value that has a format, in bytes.
 const MAX_LENGTH: usize = 64;
 
+/// Most separators in a value that has a format.
+const MAX_SEPARATORS: usize = 14;
+
 struct Formats {
     dfa: dense::DFA<Vec<u32>>,
     all: Vec<&'static Format>,
@@ -123,12 +128,13 @@ static AUTOMATON: LazyLock<Formats> = LazyLock::new(|| {
     Formats { dfa, all }
 });
 
-/// Calls `found` with each format that matches from `at`, and where it ends; the ends of one format come in order.
-pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static Format, usize)) {
+/// Calls `found` with each format that matches from `at`, where it ends and how many digits it has; the ends of one format come in order.
+pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static Format, usize, usize)) {
     let Formats { dfa, all } = &*AUTOMATON;
     let config = start::Config::new().anchored(Anchored::Yes);
     let Ok(mut state) = dfa.start_state(&config) else { return };
     let mut end = at;
+    let (mut digits, mut separators) = (0, 0);
     while end - at <= MAX_LENGTH {
         state = match bytes.get(end) {
             Some(&byte) => dfa.next_state(state, byte),
@@ -140,12 +146,15 @@ pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static
             }
             if dfa.is_match_state(state) && ends_token(bytes, end) {
                 for i in 0..dfa.match_len(state) {
-                    found(all[dfa.match_pattern(state, i).as_usize()], end);
+                    found(all[dfa.match_pattern(state, i).as_usize()], end, digits);
                 }
             }
         }
-        if end == bytes.len() {
-            return;
+        match bytes.get(end) {
+            Some(byte) if byte.is_ascii_digit() => digits += 1,
+            Some(byte) if byte.is_ascii_alphabetic() => {}
+            Some(_) if separators < MAX_SEPARATORS => separators += 1,
+            _ => return,
         }
         end += 1;
     }

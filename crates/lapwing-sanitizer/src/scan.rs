@@ -46,10 +46,16 @@ pub(crate) struct Scan<'t> {
     /// Everything before this offset is taken by a recognizer that reads whole stretches.
     pub(crate) names_read: usize,
     tokens_read: usize,
+    /// As `names_read`, for addresses with colons, for URLs and for cookies: each stretch is read once.
+    pub(crate) colons_read: usize,
+    pub(crate) urls_read: usize,
+    pub(crate) cookies_read: usize,
 }
 
 /// Longest value of a field that is read as one, in bytes.
 const MAX_VALUE: usize = 8192;
+/// Longest value without quotes that is read as one, in bytes.
+const MAX_BARE_VALUE: usize = 256;
 /// Longest text that is taken for one answer, in bytes.
 const MAX_ALONE: usize = 48;
 /// Nested encodings (Base64, hexadecimal) that are opened.
@@ -107,6 +113,9 @@ pub(crate) fn scan(text: &str, enclosing: Option<Field>, nesting: usize) -> Vec<
         found: Vec::new(),
         names_read: 0,
         tokens_read: 0,
+        colons_read: 0,
+        urls_read: 0,
+        cookies_read: 0,
     };
     if let Some(field) = enclosing {
         scan.current = Some(FieldValue { field, range: 0..text.len(), quoted: true });
@@ -152,8 +161,12 @@ impl<'t> Scan<'t> {
             Trigger::Assign => self.assignment(end - 1),
             Trigger::Tag => self.element(end - 1),
             Trigger::Scheme => {
+                let inside = end < self.urls_read;
                 url::around(self, end - 3);
-                secret::in_url(self, end);
+                // A URL in the query of a URL is read; one in its credentials is a trick to be read again and again.
+                if !inside || self.text[..end - 3].ends_with("http") || self.text[..end - 3].ends_with("https") {
+                    secret::in_url(self, end);
+                }
             }
             Trigger::Capital => person::at(self, end - 1),
             Trigger::LongToken => self.long_token(end - 20, nesting),
@@ -232,10 +245,10 @@ impl<'t> Scan<'t> {
         let Scan { text, mentions, current, found, alone, enclosing, .. } = self;
         let inside =
             current.as_ref().filter(|value| value.range.contains(&start)).map(|value| value.field).or(*enclosing);
-        formats::matches_at(text.as_bytes(), start, |format, end| {
+        formats::matches_at(text.as_bytes(), start, |format, end, digits| {
             let range = start..end;
             let whole = *alone && text[..start].trim_start().is_empty() && text[end..].trim_end().is_empty();
-            let candidate = Candidate { text, range: range.clone(), mentions, field: inside, alone: whole };
+            let candidate = Candidate { text, range: range.clone(), digits, mentions, field: inside, alone: whole };
             if let Some(confidence) = (format.judge)(&candidate) {
                 found.push(Found {
                     range,
@@ -387,7 +400,7 @@ pub(crate) fn value_after(text: &str, at: usize) -> Option<FieldValueRange> {
             Some(FieldValueRange { range: trimmed(text, floor(text, body)..floor(text, body + length)), quoted: true })
         }
         Some(_) => {
-            let body = &bytes[start..limit];
+            let body = &bytes[start..limit.min(start + MAX_BARE_VALUE)];
             let length = body
                 .iter()
                 .position(|b| {

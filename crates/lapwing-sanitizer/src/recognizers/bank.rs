@@ -70,10 +70,11 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
 }
 
 fn account(c: &Candidate<'_>) -> Option<u8> {
-    let d = c.digits();
-    if !(6..=18).contains(&d.len()) {
+    let sought = c.alone || c.field == Some(Field::Bank) || c.mentions.any(Class::BANK);
+    if !(6..=18).contains(&c.digits) || !sought {
         return None;
     }
+    let d = c.digits();
     if c.field == Some(Field::Bank) {
         return (d.len() >= 6).then_some(NAMED);
     }

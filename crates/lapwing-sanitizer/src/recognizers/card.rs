@@ -17,10 +17,10 @@ pub(crate) static FORMATS: &[Format] = &[
 ];
 
 fn number(c: &Candidate<'_>) -> Option<u8> {
-    let d = c.digits();
-    if !(12..=19).contains(&d.len()) {
+    if !(12..=19).contains(&c.digits) {
         return None;
     }
+    let d = c.digits();
     if !grouped_like_a_card(c.value()) || d.iter().all(|x| *x == d[0]) {
         return None;
     }

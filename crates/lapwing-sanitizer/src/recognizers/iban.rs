@@ -15,7 +15,7 @@ pub(crate) static FORMATS: &[Format] =
     &[Format { name: "iban", entity: Iban, pattern: r"(?i)[A-Z]{2}[0-9]{2}[A-Z0-9]*(?:[ -][A-Z0-9]+)*", judge }];
 
 fn judge(c: &Candidate<'_>) -> Option<u8> {
-    if c.value().len() < 15 {
+    if c.value().len() < 15 || c.digits < 8 {
         return None;
     }
     let compact = c.compact();

@@ -60,12 +60,16 @@ const MAX_V6: usize = 64;
 
 /// Reads the sixth-version address around the colon at `colon`.
 pub(crate) fn v6(scan: &mut Scan<'_>, colon: usize) {
+    if colon < scan.colons_read {
+        return;
+    }
     let bytes = scan.text.as_bytes();
     let inside = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
     let low = colon.saturating_sub(MAX_V6);
     let start = (low..colon).rev().find(|&i| !inside(bytes[i])).map_or(low, |i| i + 1);
     let high = bytes.len().min(start + MAX_V6);
     let end = (colon..high).find(|&i| !inside(bytes[i])).unwrap_or(high);
+    scan.colons_read = end;
     let glued = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let before = start.checked_sub(1).and_then(|i| bytes.get(i));
     if glued(before) && scan.text[start..end].starts_with("::") {

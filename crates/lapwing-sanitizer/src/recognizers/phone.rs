@@ -265,6 +265,9 @@ fn main_digits(c: &Candidate<'_>) -> Vec<u8> {
 }
 
 fn international(c: &Candidate<'_>) -> Option<u8> {
+    if !(7..=24).contains(&c.digits) {
+        return None;
+    }
     let d = main_digits(c);
     if !(7..=18).contains(&d.len()) {
         return None;
@@ -314,6 +317,18 @@ fn trunk(c: &Candidate<'_>) -> Option<u8> {
 
 /// Any grouping, where a word or a field says that it is a telephone number.
 fn named(c: &Candidate<'_>) -> Option<u8> {
+    if !(7..=21).contains(&c.digits) {
+        return None;
+    }
+    let rest = &c.text[c.range.end..];
+    let after = rest.strip_prefix([' ', ',']).unwrap_or(rest).trim_start_matches('(');
+    let labelled_after = ["office", "fax", "mobile", "cell", "home", "work"]
+        .iter()
+        .any(|label| after.get(..label.len()).is_some_and(|head| head.eq_ignore_ascii_case(label)));
+    let sought = labelled_after || c.alone || c.field == Some(Field::Phone) || c.mentions.any(Class::PHONE);
+    if !sought {
+        return None;
+    }
     let d = main_digits(c);
     if !(7..=15).contains(&d.len()) {
         return None;
@@ -334,10 +349,6 @@ fn named(c: &Candidate<'_>) -> Option<u8> {
         32,
     );
     let closest = word.is_some_and(|word| other.is_none_or(|other| other.start <= word.start));
-    let after = c.text[c.range.end..].trim_start_matches([' ', '(', ',']);
-    let labelled_after = ["office", "fax", "mobile", "cell", "home", "work"]
-        .iter()
-        .any(|label| after.get(..label.len()).is_some_and(|head| head.eq_ignore_ascii_case(label)));
     (closest || labelled_after).then_some(SHAPED)
 }
 

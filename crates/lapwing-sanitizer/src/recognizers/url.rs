@@ -9,6 +9,9 @@ const MAX_URL: usize = 2048;
 
 /// Reads the address around the `://` at `at`.
 pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
+    if at < scan.urls_read {
+        return;
+    }
     let bytes = scan.text.as_bytes();
     let scheme =
         bytes[..at].iter().rev().take(12).take_while(|b| b.is_ascii_alphanumeric() || b"+.-".contains(b)).count();
@@ -17,6 +20,7 @@ pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
         .take(MAX_URL)
         .take_while(|b| b.is_ascii_graphic() && !b"\"'<>`{}|\\^".contains(b))
         .count();
+    scan.urls_read = at + 3 + body;
     let trailing = bytes[at + 3..at + 3 + body].iter().rev().take_while(|b| b".,;:!?)]".contains(b)).count();
     if scheme >= 2 && body - trailing >= 4 {
         scan.push(at - scheme..at + 3 + body - trailing, Url, "url", SHAPED - 30);

@@ -31,7 +31,7 @@ pub(crate) static FORMATS: &[Format] = &[
         }
     }),
     id("us-driver-license", r"(?i)[A-Z]{0,2}[- ]?[0-9]+(?:[- ][0-9]+)*[A-Z]?", |c| {
-        (5..=16).contains(&c.digits().len()).then(|| c.if_named(Class::IDENTITY)).flatten().map(|_| SHAPED - 10)
+        (5..=16).contains(&c.digits).then(|| c.if_named(Class::IDENTITY)).flatten().map(|_| SHAPED - 10)
     }),
     id("us-ein", r"[0-9]{2}-[0-9]{7}", |c| c.if_named(Class::IDENTITY.or(Class::SSN))),
     id("ca-sin", r"[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}", |c| {

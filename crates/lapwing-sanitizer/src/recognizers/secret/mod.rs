@@ -406,9 +406,13 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
 
 /// The values of the cookies in a header, attributes and short settings left out.
 fn cookies(scan: &mut Scan<'_>, range: Range<usize>) {
+    if range.start < scan.cookies_read {
+        return;
+    }
     // The header's value goes on past the separators that end other values.
     let line = scan.text[range.start..].find(['\n', '"', '\'']).map_or(scan.text.len(), |i| range.start + i);
     let end = line.min(floor(scan.text, range.start + 8192));
+    scan.cookies_read = end;
     let mut start = range.start;
     for cookie in scan.text[range.start..end].split(';') {
         let name_end = cookie.find('=').map_or(0, |i| i + 1);

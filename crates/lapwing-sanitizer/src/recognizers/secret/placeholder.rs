@@ -1,5 +1,9 @@
 //! What stands where a secret would and is none: masks, examples, references to where the secret is kept.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// Parts that no generated secret holds.
 const TELLING: [&str; 41] = [
     "xxxx",
@@ -45,6 +49,10 @@ const TELLING: [&str; 41] = [
     "this.",
 ];
 
+static TELLING_PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(TELLING).expect("the parts fit in an automaton")
+});
+
 /// Whole values that say there is none.
 const WORDS: &str = " null none nil true false undefined string str int required optional empty password passwd secret token key api_key apikey hidden masked redacted \
                      test testing user username admin example value text number boolean bool default unknown n/a yes no enabled disabled basic bearer \
@@ -52,14 +60,13 @@ const WORDS: &str = " null none nil true false undefined string str int required
 
 /// Whether `value` is no secret.
 pub(super) fn is_placeholder(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
     let first = value.as_bytes().first().copied().unwrap_or(b' ');
     let reference = matches!(first, b'$' | b'<' | b'{' | b'%' | b'*' | b'[' | b'&')
         || value.ends_with(['>', '}']) && value.contains(['<', '{']);
     reference
         || value.bytes().all(|b| b == first)
-        || WORDS.contains(&format!(" {lower} "))
-        || TELLING.iter().any(|part| lower.contains(part))
+        || (value.len() <= 16 && WORDS.contains(&format!(" {} ", value.to_ascii_lowercase())))
+        || TELLING_PARTS.is_match(value)
         || value.bytes().filter(|b| matches!(b, b'*' | b'x' | b'X')).count() * 2 > value.len() && value.len() > 3
         || is_constant(value)
 }

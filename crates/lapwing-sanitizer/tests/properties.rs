@@ -1,0 +1,166 @@
+//! What holds for every text: boundaries, order, idempotence; and what holds for events.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::sync::LazyLock;
+
+use lapwing_event::{Content, Event, EventId, Kind, TenantId, Timestamp, Tool, User};
+use lapwing_sanitizer::{
+    Action, CustomRecognizer, EntityType, KeyRing, Sanitizer, SanitizerConfig, SanitizerError, TenantPolicy, Validator,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+static SANITIZER: LazyLock<Sanitizer> = LazyLock::new(|| sanitizer(&SanitizerConfig::default()));
+
+fn sanitizer(config: &SanitizerConfig) -> Sanitizer {
+    Sanitizer::new(config, KeyRing::generate([7; 32])).unwrap()
+}
+
+fn event() -> Event {
+    let at = Timestamp::parse("2026-11-24T06:30:00Z").unwrap();
+    Event::new(Kind::Llm, EventId::new(at, [1; 10]), at, "app")
+}
+
+/// Pieces that recognizers look at, put together at random.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("jane.doe@example.com"),
+        Just("+1 201-559-3834"),
+        Just("4012 8888 8888 1881"),
+        Just("GB82 WEST 1234 5698 7654 32"),
+        Just("439-03-0384"),
+        Just("10.1.2.3"),
+        Just("my name is Kevin Duffy"),
+        Just("password: osJuNZ6spjU5"),
+        Just(r#"{"name": "Jane Roe", "ssn": 439030384}"#),
+        Just(r#"\"to\": \"a\u0040b.de\""#),
+        Just("377 Pine Lane, Suite 694, Denver"),
+        Just("jane at example dot com"),
+        Just("id,name,email\n1,Jane Roe,a@b.de\n"),
+        Just("https://bob:s3cr3tPw@host/x?email=a%40b.de"),
+        Just("Cookie: session=9f8a7b6c5d4e3f2a1b0c"),
+        Just("[EMAIL]"),
+        Just("[PERSON:k1:9f3a5c0d1e2b4a68]"),
+        Just(" "),
+        Just(", "),
+        Just("\n"),
+        Just("\\"),
+        Just("%"),
+        Just("é"),
+        Just("\u{200b}"),
+        Just("token="),
+        Just("phone "),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn holds(text: &str) {
+    let tenant = TenantId::default();
+    let (masked, findings) = SANITIZER.sanitize_text(&tenant, text);
+    let mut end = 0;
+    for finding in &findings {
+        assert!(finding.range.start >= end && finding.range.start < finding.range.end, "{finding:?} in {text:?}");
+        assert!(text.get(finding.range.clone()).is_some(), "{finding:?} splits a character of {text:?}");
+        end = finding.range.end;
+    }
+    let (again, left) = SANITIZER.sanitize_text(&tenant, &masked);
+    assert_eq!((again.as_str(), left.len()), (masked.as_str(), 0), "second pass over {text:?}");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_masked_once_and_for_all(text in ".{0,200}") {
+        holds(&text);
+    }
+
+    #[test]
+    fn texts_of_sensitive_pieces_are_masked_once_and_for_all(text in pieces()) {
+        holds(&text);
+    }
+}
+
+#[test]
+fn an_event_is_masked_in_every_string_and_says_so() {
+    let mut event = event();
+    event.user = Some(User { id: "jane@example.com".to_owned() });
+    event.content = Some(Content {
+        prompt: Some("I'm Kevin Duffy, mail me: kevin@example.com".to_owned()),
+        response: Some("Hello Kevin".to_owned()),
+        ..Content::default()
+    });
+    event.attrs.insert("kevin@example.com".to_owned(), json!({"phone": 2015593834_u64, "note": "Duffy again"}));
+    let tool = json!({"name": "send", "status": "ok", "arguments": {"args": "{\"to\": \"a\\u0040b.de\"}"}});
+    event.tool = Some(Box::new(serde_json::from_value::<Tool>(tool).unwrap()));
+    let clean = SANITIZER.sanitize(event).unwrap();
+    let text = String::from_utf8(clean.encode()).unwrap();
+    for secret in ["Kevin", "Duffy", "kevin@", "2015593834", "jane@", "b.de"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert!(clean.user.as_ref().unwrap().id.starts_with("[USER:k1:"));
+    let record = clean.sanitization();
+    assert_eq!(record.counts["EMAIL"], 3);
+    assert!(
+        ["content.prompt", "content.response", "attrs", "tool.arguments"]
+            .iter()
+            .all(|field| record.fields.iter().any(|known| known == field))
+    );
+}
+
+#[test]
+fn sanitizing_twice_changes_nothing_and_equal_values_stay_joinable() {
+    let tenant = TenantId::default();
+    let (first, _) = SANITIZER.sanitize_text(&tenant, "from Jane.Doe@example.com");
+    let (second, _) = SANITIZER.sanitize_text(&tenant, "to jane.doe@example.com");
+    assert_eq!(first.strip_prefix("from "), second.strip_prefix("to "));
+    let user = SANITIZER.pseudonym(&tenant, "user.id", "u-1");
+    assert_eq!(SANITIZER.pseudonym(&tenant, "USER", &user), user);
+    assert_eq!(SANITIZER.pseudonym(&tenant, "USER", "u-1"), user);
+    let other = TenantId::new("other").unwrap();
+    assert_ne!(SANITIZER.pseudonym(&other, "USER", "u-1"), user);
+}
+
+#[test]
+fn policies_differ_by_type_and_tenant() {
+    let tenant = TenantId::new("acme").unwrap();
+    let text = "a@b.de pays with 4012 8888 8888 1881 to help@acme.de";
+    let config = SanitizerConfig {
+        actions: [(EntityType::CreditCard, Action::Partial), (EntityType::Email, Action::Mask)].into(),
+        allow: vec!["help@acme.de".to_owned()],
+        tenants: [(
+            "acme".to_owned(),
+            TenantPolicy { actions: [(EntityType::Email, Action::Drop)].into(), allow: Vec::new() },
+        )]
+        .into(),
+        ..SanitizerConfig::default()
+    };
+    let sanitizer = sanitizer(&config);
+    assert_eq!(
+        sanitizer.sanitize_text(&TenantId::default(), text).0,
+        "[EMAIL] pays with [CREDIT_CARD:*1881] to help@acme.de"
+    );
+    assert_eq!(sanitizer.sanitize_text(&tenant, text).0, " pays with [CREDIT_CARD:*1881] to help@acme.de");
+}
+
+#[test]
+fn faulty_configurations_are_refused() {
+    let ring = || KeyRing::generate([7; 32]);
+    let kept = SanitizerConfig { actions: [(EntityType::Secret, Action::Keep)].into(), ..SanitizerConfig::default() };
+    assert!(matches!(Sanitizer::new(&kept, ring()), Err(SanitizerError::SecretPolicy)));
+    let custom = CustomRecognizer {
+        name: "employee".to_owned(),
+        entity: EntityType::from("EMPLOYEE_ID"),
+        pattern: r"\bE-(\d{6})\b".to_owned(),
+        keywords: vec!["employee".to_owned()],
+        validator: Validator::None,
+        examples: vec!["employee E-123456".to_owned()],
+        counter_examples: vec!["part E-123456".to_owned()],
+    };
+    let config = |custom: CustomRecognizer| SanitizerConfig { custom: vec![custom], ..SanitizerConfig::default() };
+    let good = sanitizer(&config(custom.clone()));
+    assert_eq!(good.sanitize_text(&TenantId::default(), "employee E-482915").0, "employee E-[EMPLOYEE_ID]");
+    let missed = CustomRecognizer { examples: vec!["nothing".to_owned()], ..custom.clone() };
+    assert!(matches!(Sanitizer::new(&config(missed), ring()), Err(SanitizerError::Example { index: 0, .. })));
+    let broken = CustomRecognizer { pattern: "(".to_owned(), ..custom };
+    assert!(matches!(Sanitizer::new(&config(broken), ring()), Err(SanitizerError::Pattern { .. })));
+}

@@ -13,6 +13,7 @@ mod tail;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::{delete, get, post};
 use lapwing_event::Timestamp;
 
@@ -40,5 +41,57 @@ pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestam
         .route("/v1/export", get(export::export))
         .route("/v1/alerts", get(alerts::alerts))
         .route("/v1/tail", get(tail::tail))
+        .route("/openapi.json", get(openapi))
         .with_state(ApiState { store, alias, clock })
+}
+
+/// The description of these routes, OpenAPI 3.1. It needs no tenant.
+async fn openapi() -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
+const OPENAPI: &str = include_str!("openapi.json");
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// The description and the routes name the same paths and methods.
+    #[tokio::test]
+    async fn every_route_is_described_and_every_description_routed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), crate::StoreConfig::default(), &mut Default::default()).unwrap();
+        let app = router(store, None, || Timestamp::from_millis(0));
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        for (path, operations) in paths {
+            let described: BTreeSet<String> =
+                operations.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+                let request = Request::builder().method(method).uri(path.replace("{id}", "x")).body(Body::empty());
+                let status = app.clone().oneshot(request.unwrap()).await.unwrap().status();
+                let routed = !matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+                assert_eq!(routed, described.contains(method), "{method} {path} {status}");
+            }
+        }
+        let routes = include_str!("mod.rs").matches("\n        .route(").count();
+        assert_eq!(routes, paths.len(), "a route without a description");
+    }
+
+    #[test]
+    fn every_reference_of_the_description_resolves() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        for reference in OPENAPI.split("\"$ref\": \"#").skip(1) {
+            let pointer = &reference[..reference.find('"').unwrap()];
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
 }

@@ -35,6 +35,8 @@ pub const MAX_QUERY_BYTES: usize = 16 << 10;
 pub const MAX_CLAUSES: usize = 256;
 /// Parentheses nest at most this deep.
 pub const MAX_NESTING: usize = 32;
+/// A phrase has at most this many words: each costs a walk over its documents.
+pub const MAX_PHRASE_WORDS: usize = 64;
 
 /// A query that was understood.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use lapwing_event::{Field, IndexAs, Timestamp};
 
 use super::pattern::{Pattern, Piece};
 use super::scan::Word;
-use super::{Target, Test};
+use super::{MAX_PHRASE_WORDS, Target, Test};
 use crate::tokenizer;
 
 /// Why a value does not fit its field, in words.
@@ -115,9 +115,12 @@ fn number(text: &str) -> Result<f64, Misfit> {
     text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| format!("{text:?} is not a number"))
 }
 
-pub(super) fn words(text: &str) -> Result<Test, Misfit> {
+fn words(text: &str) -> Result<Test, Misfit> {
     match tokenizer::tokens(text) {
         tokens if tokens.is_empty() => Err(format!("{text:?} has no letter or digit to search for")),
+        tokens if tokens.len() > MAX_PHRASE_WORDS => {
+            Err(format!("has {} words in a row; at most {MAX_PHRASE_WORDS} are searched for", tokens.len()))
+        }
         tokens => Ok(Test::Words(tokens)),
     }
 }

@@ -136,5 +136,6 @@ fn faults_have_a_position_and_a_remedy() {
     check(&"(".repeat(MAX_NESTING + 1), MAX_NESTING, "too deep", None);
     check(&"-".repeat(MAX_NESTING + 2), MAX_NESTING + 1, "too deep", None);
     check(&"a ".repeat(MAX_CLAUSES + 1), 2 * MAX_CLAUSES, "too many conditions", None);
+    check(&format!("\"{}\"", "a ".repeat(65)), 0, "65 words in a row", None);
     check(&"a".repeat(MAX_QUERY_BYTES + 1), 0, "bytes long", None);
 }

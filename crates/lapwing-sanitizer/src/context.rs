@@ -293,6 +293,7 @@ fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn check(text: &str, class: Class, expect: bool) {

@@ -41,7 +41,7 @@ pub(crate) fn open(scan: &mut Scan<'_>, range: Range<usize>, nesting: usize) {
 }
 
 fn hexadecimal(token: &[u8]) -> Option<String> {
-    if token.len() % 2 != 0 || !token.iter().all(u8::is_ascii_hexdigit) {
+    if !token.len().is_multiple_of(2) || !token.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let nibble = |b: u8| char::from(b).to_digit(16).expect("every byte is a hexadecimal digit") as u8;

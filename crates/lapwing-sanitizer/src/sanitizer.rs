@@ -97,6 +97,8 @@ impl std::fmt::Debug for Sanitizer {
 impl Sanitizer {
     /// Compiles the configuration and checks the examples of its recognizers.
     pub fn new(config: &SanitizerConfig, ring: KeyRing) -> Result<Self, SanitizerError> {
+        // The automata are built now and not with the first event.
+        scan::prepare();
         let custom = config.custom.iter().map(Custom::new).collect::<Result<_, _>>()?;
         Ok(Self { custom, policies: Policies::new(config, ring)?, policy_version: config.policy_version.clone() })
     }

@@ -15,7 +15,7 @@ pub(crate) static FORMATS: &[Format] = &[
         judge: |c| {
             let d = c.digits();
             let region = d[0] * 10 + d[1];
-            let holds = weighted(&d, &[3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 == 0
+            let holds = weighted(&d, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
                 && matches!(region, 0..=12 | 21..=32 | 61..=72 | 80)
                 && d[1..] != [0; 8];
             if !holds {

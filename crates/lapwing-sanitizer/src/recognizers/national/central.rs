@@ -9,7 +9,7 @@ pub(crate) static FORMATS: &[Format] = &[
     id("nl-bsn", r"[0-9]{9}|[0-9]{4}[. ][0-9]{2}[. ][0-9]{3}", |c| {
         let d = c.digits();
         let sum = weighted(&d[..8], &[9, 8, 7, 6, 5, 4, 3, 2]) + 10 * u32::from(d[8]);
-        weak(c, sum % 11 == 0 && sum > 0)
+        weak(c, sum.is_multiple_of(11) && sum > 0)
     }),
     id("nl-vat", r"(?i)NL ?[0-9]{9}B[0-9]{2}", |c| c.if_checked(true)),
     id("nl-passport", r"(?i)[A-NP-Z]{2}[A-NP-Z0-9]{6}[0-9]", |c| {

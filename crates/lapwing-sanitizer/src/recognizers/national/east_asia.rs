@@ -43,7 +43,7 @@ pub(crate) static FORMATS: &[Format] = &[
         let v = c.compact();
         let area = AREA[usize::from(v.as_bytes()[0] - b'A')];
         let sum = u32::from(area / 10) + u32::from(area % 10) * 9 + weighted(&c.digits(), &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-        weak(c, sum % 10 == 0)
+        weak(c, sum.is_multiple_of(10))
     }),
     id("jp-my-number", r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}", |c| {
         let d = c.digits();

@@ -32,7 +32,7 @@ pub(crate) static FORMATS: &[Format] = &[
     id("fr-identity-card", r"(?i)(?:[0-9]{12}|[A-Z0-9]{9})", |c| {
         let v = c.value();
         let mixed = v.bytes().filter(u8::is_ascii_digit).count() >= 4;
-        (mixed && v.len() != 9 || mixed && v.bytes().any(|b| b.is_ascii_alphabetic()))
+        (mixed && (v.len() != 9 || v.bytes().any(|b| b.is_ascii_alphabetic())))
             .then(|| c.if_named(Class::IDENTITY))
             .flatten()
             .map(|_| SHAPED)

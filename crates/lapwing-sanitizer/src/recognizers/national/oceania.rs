@@ -7,12 +7,12 @@ use crate::formats::Format;
 pub(crate) static FORMATS: &[Format] = &[
     id("au-tfn", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", |c| {
         let d = c.digits();
-        weak(c, weighted(&d, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0 && d.iter().any(|x| *x != 0))
+        weak(c, weighted(&d, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && d.iter().any(|x| *x != 0))
     }),
     id("au-abn", r"[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", |c| {
         let d = c.digits();
         let sum = weighted(&d, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]) - 10;
-        weak(c, sum % 89 == 0)
+        weak(c, sum.is_multiple_of(89))
     }),
     id("au-acn", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", |c| {
         let d = c.digits();

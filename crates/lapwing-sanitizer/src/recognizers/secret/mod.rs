@@ -470,7 +470,7 @@ mod tests {
     #[test]
     fn private_keys_are_taken_whole() {
         let key = format!("-----BEGIN {0}-----\nMIIabc\ndef==\n-----END {0}-----", concat!("PRIVATE", " KEY"));
-        assert_eq!(found(Secret, &format!("key:\n{key}\nthanks")), [key.clone()]);
+        assert_eq!(found(Secret, &format!("key:\n{key}\nthanks")), [key.as_str()]);
         let escaped = key.replace('\n', "\\n");
         assert_eq!(found(Secret, &format!(r#"{{"k": "{escaped}"}}"#)), [escaped]);
         assert!(found(Secret, "-----BEGIN CERTIFICATE-----\nMIIabc").is_empty());

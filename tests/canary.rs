@@ -14,7 +14,7 @@ fn canaries() -> Vec<(&'static str, String)> {
     vec![
         ("email", ["canary.bird", "@nest-4711.example"].concat()),
         ("phone", ["+49 30 ", "901820", "3344"].concat()),
-        ("card", ["4929 ", "7226 ", "5356 ", "7108"].concat()),
+        ("card", ["4929 ", "7226 ", "5356 ", "7106"].concat()),
         ("iban", ["GB33 ", "BUKB ", "2020 ", "1555 ", "5555 55"].concat()),
         ("ssn", ["536", "-22-", "8714"].concat()),
         ("ip", ["203.0.", "113.77"].concat()),
@@ -47,13 +47,25 @@ fn events(canary: &str) -> Vec<Value> {
     vec![
         json!({"prompt": said, "response": said, "user_id": said, "session_id": said, "guardrail_triggered": true,
                "guardrail_reason": said, "tool_called": "lookup", "tool_arguments": {"q": said}, "tool_output": said, "extra": said}),
-        base("llm", json!({"content": {"system": said, "prompt": said, "response": said, "messages": [{"role": "user", "content": said}]}})),
-        base("tool", json!({"tool": {"name": "t", "status": "ok", "arguments": json!({"inner": json!({"x": said}).to_string(), "to": canary}).to_string(), "output": said}})),
+        base(
+            "llm",
+            json!({"content": {"system": said, "prompt": said, "response": said, "messages": [{"role": "user", "content": said}]}}),
+        ),
+        base(
+            "tool",
+            json!({"tool": {"name": "t", "status": "ok", "arguments": json!({"inner": json!({"x": said}).to_string(), "to": canary}).to_string(), "output": said}}),
+        ),
         base("guardrail", json!({"guardrail": {"name": "g", "stage": "input", "action": "blocked", "reason": said}})),
-        base("retrieval", json!({"retrieval": {"data_source": "kb", "query": said, "uris": [said], "text": said,
-             "documents": [{"id": said, "uri": said, "title": said, "snippet": said}]}})),
+        base(
+            "retrieval",
+            json!({"retrieval": {"data_source": "kb", "query": said, "uris": [said], "text": said,
+             "documents": [{"id": said, "uri": said, "title": said, "snippet": said}]}}),
+        ),
         base("error", json!({"error": {"type": "E", "message": said, "stack": said}})),
-        base("evaluation", json!({"evaluation": {"name": "e", "annotator": "human", "explanation": said}, "target_id": "x"})),
+        base(
+            "evaluation",
+            json!({"evaluation": {"name": "e", "annotator": "human", "explanation": said}, "target_id": "x"}),
+        ),
         base("review", json!({"review": {"target_id": "x", "verdict": "benign", "reviewer": said, "comment": said}})),
         base("audit", json!({"audit": {"action": "search", "actor": said, "query": said}})),
         // Refused items must not echo what they hold either.
@@ -67,13 +79,18 @@ async fn no_planted_value_stands_behind_the_sanitizer() {
     let server = Server::up(dir.path());
     let mut answers = String::new();
     for (_, canary) in canaries() {
-        let (status, body) = server.post("/v1/events", "application/json", Value::from(events(&canary)).to_string()).await;
+        let (status, body) =
+            server.post("/v1/events", "application/json", Value::from(events(&canary)).to_string()).await;
         assert_eq!((status, &body["rejected"]), (202, &json!(1)), "{body}");
         answers.push_str(&body.to_string());
     }
     // A toxic event from the same hands, so that an alert is derived from canaries too.
     let (_, email) = &canaries()[0];
-    server.send(&json!({"prompt": format!("toxic {email}"), "toxicity_score": 0.99, "session_id": email, "user_id": email})).await;
+    server
+        .send(
+            &json!({"prompt": format!("toxic {email}"), "toxicity_score": 0.99, "session_id": email, "user_id": email}),
+        )
+        .await;
     server.find("rule:AID-21", 1).await;
     let stored = server.find("*", canaries().len() * 11).await;
     let metrics = server.metrics().await;
@@ -98,7 +115,9 @@ async fn no_planted_value_stands_behind_the_sanitizer() {
         let needle = telltale(&canary).as_bytes();
         for (place, bytes) in &haystacks {
             let found = bytes.windows(needle.len()).position(|window| window == needle);
-            let around = found.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(120)..(at + 60).min(bytes.len())]).into_owned());
+            let around = found.map(|at| {
+                String::from_utf8_lossy(&bytes[at.saturating_sub(120)..(at + 60).min(bytes.len())]).into_owned()
+            });
             assert_eq!(around, None, "the {kind} stands in {place}");
         }
     }

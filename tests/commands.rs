@@ -12,7 +12,11 @@ async fn emit_sends_a_file_and_names_the_lines_that_were_refused() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::up(dir.path());
     let file = dir.path().join("app.jsonl");
-    std::fs::write(&file, "{\"prompt\":\"first\"}\n\n{\"prompt\":\"second\",\"latency_ms\":\"slow\"}\n{\"prompt\":\"third\"}\n").unwrap();
+    std::fs::write(
+        &file,
+        "{\"prompt\":\"first\"}\n\n{\"prompt\":\"second\",\"latency_ms\":\"slow\"}\n{\"prompt\":\"third\"}\n",
+    )
+    .unwrap();
     let output = lapwing(&["emit", file.to_str().unwrap(), "--url", &server.url], &[]);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success(), "a refusal shows in the exit code");

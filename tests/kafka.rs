@@ -94,7 +94,8 @@ async fn kill_each_service(services: Services, dir: &std::path::Path) {
         let alerts = store.search("rule:AID-21 AND service:numbered").await;
         (alerts.len() >= toxic).then_some(alerts)
     });
-    let mut evidence: Vec<String> = alerts.await.unwrap().iter().map(|alert| alert["alert"]["event_ids"].to_string()).collect();
+    let mut evidence: Vec<String> =
+        alerts.await.unwrap().iter().map(|alert| alert["alert"]["event_ids"].to_string()).collect();
     evidence.sort();
     let before = evidence.len();
     evidence.dedup();

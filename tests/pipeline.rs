@@ -38,7 +38,7 @@ async fn what_a_newcomer_posts_is_found_masked_and_watched() {
     assert_eq!((status, listed["hits"].as_array().map(Vec::len)), (200, Some(2)), "{listed}");
 
     let (status, event) = server.get(&format!("/v1/events/{}", order["id"].as_str().unwrap()), &[]).await;
-    assert_eq!((status, &event["id"]), (200, &order["id"]), "{event}");
+    assert_eq!((status, &event["event"]["id"]), (200, &order["id"]), "{event}");
     let (status, timeline) = server.get("/v1/sessions/chat-1", &[]).await;
     assert_eq!(status, 200, "a session is found by the name the application gave it: {timeline}");
     assert_eq!(server.get("/v1/events/00000000-0000-7000-8000-000000000000", &[]).await.0, 404);

@@ -14,7 +14,7 @@ async fn what_was_acknowledged_survives_kill_9_once() {
     for round in 0..4_u32 {
         let server = Server::up(dir.path());
         // Each round is killed after another number of batches, so at another stage of commits and checkpoints.
-        for _ in 0..3 + 7 * round {
+        for _ in 0..3 + 5 * round {
             let batch: Vec<Value> = (0..20).map(|i| item(number + i)).collect();
             let (status, body) = server.post("/v1/events", "application/json", Value::Array(batch).to_string()).await;
             assert_eq!(status, 202, "{body}");
@@ -24,7 +24,7 @@ async fn what_was_acknowledged_survives_kill_9_once() {
         server.kill();
     }
     let server = Server::up(dir.path());
-    server.find("numbered", acknowledged.len().min(1000)).await;
+    server.find("numbered", acknowledged.len()).await;
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for event in server.search("numbered").await {
         *seen.entry(event["attrs"]["number"].to_string()).or_default() += 1;

@@ -52,6 +52,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let log = Arc::new(Mutex::new(String::new()));
         let (tell, told) = std::sync::mpsc::channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -95,7 +96,8 @@ impl Server {
         content_type: &str,
         body: impl Into<Vec<u8>>,
     ) -> Result<(u16, Value), reqwest::Error> {
-        let request = self.http.post(format!("{}{path}", self.url)).header("content-type", content_type).body(body.into());
+        let request =
+            self.http.post(format!("{}{path}", self.url)).header("content-type", content_type).body(body.into());
         answer(self.authorized(request)).await
     }
 

@@ -131,13 +131,12 @@ async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next: Ne
     next.run(request).await
 }
 
+/// What is not named here needs everything.
 fn needed_scope(method: &Method, path: &str) -> Scope {
     match path {
-        "/v1/events" if method == Method::POST => Scope::Ingest,
-        path if path.starts_with("/v1/otlp") || matches!(path, "/v1/traces" | "/v1/logs" | "/v1/metrics") => {
-            Scope::Ingest
-        }
-        _ if method == Method::GET || method == Method::POST => Scope::Search,
+        "/v1/events" | "/v1/traces" | "/v1/logs" | "/v1/metrics" if method == Method::POST => Scope::Ingest,
+        "/v1/search" | "/v1/aggregate" if method == Method::POST => Scope::Search,
+        _ if method == Method::GET => Scope::Search,
         _ => Scope::Admin,
     }
 }

@@ -29,6 +29,8 @@ impl Client {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             bail!("{url:?} is no address of a server; write it as {DEFAULT_URL}");
         }
+        // Fails only if a provider is there already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http =
             Http::builder().connect_timeout(Duration::from_secs(5)).build().context("prepare the HTTP client")?;
         Ok(Self { http, url, api_key: server.api_key.clone().or_else(|| from_environment("LAPWING_API_KEY")) })

@@ -58,6 +58,7 @@ pub(crate) struct Worker {
     taken: u64,
     flushes: Vec<Flush>,
     stop: Option<Instant>,
+    farewell: Option<Reply>,
     /// How many losses were told to whoever flushed, and how many were reported in the log.
     told: u64,
     reported: u64,
@@ -87,6 +88,7 @@ impl Worker {
             taken: 0,
             flushes: Vec::new(),
             stop: None,
+            farewell: None,
             told: 0,
             reported: 0,
             last_report: None,
@@ -113,6 +115,12 @@ impl Worker {
             self.report_losses();
         }
         self.answer_flushes();
+        let verdict = self.verdict();
+        // Whoever waits for the end may open the spool again at once.
+        drop(self.parts.spool.take());
+        if let Some(reply) = self.farewell.take() {
+            reply(verdict);
+        }
     }
 
     /// The next batch: full, or as much as came while lingering, or what there is if somebody waits for it. Empty
@@ -322,7 +330,7 @@ impl Worker {
             Some(Control::Flush(reply)) => self.flushes.push(Flush { target, reply }),
             Some(Control::Stop { deadline, reply }) => {
                 self.stop = Some(deadline);
-                self.flushes.push(Flush { target, reply });
+                self.farewell = Some(reply);
             }
             None => self.stop = self.stop.or(Some(Instant::now())),
         }
@@ -343,16 +351,22 @@ impl Worker {
         if !settled && !self.is_over() || !self.flushes.iter().any(is_answered) {
             return;
         }
+        let verdict = self.verdict();
+        for flush in self.flushes.extract_if(.., |flush| is_answered(flush)) {
+            (flush.reply)(verdict.clone());
+        }
+    }
+
+    /// How everything went since the last verdict.
+    fn verdict(&mut self) -> Result<(), FlushError> {
         let stats = self.parts.counters.snapshot(0);
         let lost = stats.dropped() - self.told;
         self.told += lost;
-        let result = match lost {
-            0 if settled => Ok(()),
-            events if settled && !self.is_over() => Err(FlushError::Dropped { events }),
-            _ => Err(FlushError::Timeout { last_fault: stats.last_fault }),
-        };
-        for flush in self.flushes.extract_if(.., |flush| is_answered(flush)) {
-            (flush.reply)(result.clone());
+        match lost {
+            _ if !self.has_no_backlog() => Err(FlushError::Timeout { last_fault: stats.last_fault }),
+            0 => Ok(()),
+            _ if self.is_over() => Err(FlushError::Timeout { last_fault: stats.last_fault }),
+            events => Err(FlushError::Dropped { events }),
         }
     }
 

@@ -75,7 +75,7 @@ fn a_server_that_comes_back_gets_everything_once_and_in_order() {
 #[test]
 fn refused_events_are_counted_and_the_rest_goes_on() {
     let server = Server::default();
-    let emitter = builder(server.listen()).build().unwrap();
+    let emitter = builder(server.listen()).linger(Duration::from_secs(60)).build().unwrap();
     let items = r#"[{"index":0,"status":202,"ids":[]},{"index":1,"status":400,"field":"kind","reason":"is odd"}]"#;
     server.script(202, "", &format!(r#"{{"accepted":1,"rejected":1,"items":{items}}}"#));
     emitter.emit(event(&emitter, "a"));

@@ -110,7 +110,7 @@ impl std::ops::Deref for Digits {
 const MAX_LENGTH: usize = 64;
 
 /// Most separators in a value that has a format.
-const MAX_SEPARATORS: usize = 14;
+const MAX_SEPARATORS: usize = 9;
 
 struct Formats {
     dfa: dense::DFA<Vec<u32>>,

@@ -46,10 +46,11 @@ pub(crate) struct Scan<'t> {
     /// Everything before this offset is taken by a recognizer that reads whole stretches.
     pub(crate) names_read: usize,
     tokens_read: usize,
-    /// As `names_read`, for addresses with colons, for URLs and for cookies: each stretch is read once.
+    /// As `names_read`, for addresses with colons, URLs, cookies and private keys: each stretch is read once.
     pub(crate) colons_read: usize,
     pub(crate) urls_read: usize,
     pub(crate) cookies_read: usize,
+    pub(crate) keys_read: usize,
 }
 
 /// Longest value of a field that is read as one, in bytes.
@@ -121,6 +122,7 @@ pub(crate) fn scan(text: &str, enclosing: Option<Field>, nesting: usize) -> Vec<
         colons_read: 0,
         urls_read: 0,
         cookies_read: 0,
+        keys_read: 0,
     };
     if let Some(field) = enclosing {
         scan.current = Some(FieldValue { field, range: 0..text.len(), quoted: true });

@@ -322,9 +322,10 @@ fn named(c: &Candidate<'_>) -> Option<u8> {
     }
     let rest = &c.text[c.range.end..];
     let after = rest.strip_prefix([' ', ',']).unwrap_or(rest).trim_start_matches('(');
-    let labelled_after = ["office", "fax", "mobile", "cell", "home", "work"]
-        .iter()
-        .any(|label| after.get(..label.len()).is_some_and(|head| head.eq_ignore_ascii_case(label)));
+    let labelled_after = after.starts_with(|c: char| "ofmchwOFMCHW".contains(c))
+        && ["office", "fax", "mobile", "cell", "home", "work"]
+            .iter()
+            .any(|label| after.get(..label.len()).is_some_and(|head| head.eq_ignore_ascii_case(label)));
     let sought = labelled_after || c.alone || c.field == Some(Field::Phone) || c.mentions.any(Class::PHONE);
     if !sought {
         return None;

@@ -285,6 +285,9 @@ fn is_token(value: &str) -> bool {
 fn pem(scan: &mut Scan<'_>, start: usize) {
     const MAX_LABEL: usize = 64;
     const MAX_KEY: usize = 16 * 1024;
+    if start < scan.keys_read {
+        return;
+    }
     let rest = &scan.text[start..];
     let label = rest.get(..floor(rest, MAX_LABEL)).unwrap_or(rest);
     if !label.to_ascii_uppercase().contains("PRIVATE KEY") {
@@ -302,6 +305,7 @@ fn pem(scan: &mut Scan<'_>, start: usize) {
             open + body[open..].bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+/=\n\r \\".contains(b)).count()
         }
     };
+    scan.keys_read = start + MAX_KEY.min(end);
     scan.push(start..start + floor(rest, end), Secret, "private-key", CHECKED + 9);
 }
 

@@ -118,11 +118,6 @@ impl Store {
         }
     }
 
-    /// How many batches wait for the writer.
-    pub fn pending_batches(&self) -> usize {
-        self.batches.max_capacity() - self.batches.capacity()
-    }
-
     /// Whether events that are appended now become durable soon: the store is open and can write.
     pub fn ready(&self) -> bool {
         self.shared.ready() && !self.commands.is_closed()

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod caller;
+mod elastic;
 mod erase;
 mod export;
 mod fields;
@@ -28,7 +29,7 @@ struct ApiState {
 }
 
 /// The routes under `/v1`. `alias` turns raw user and session ids into the pseudonyms that are stored; `clock`
-/// says what `now` means.
+/// says what `now` means. A reading subset of Elasticsearch's API is under `/_elastic`.
 pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestamp) -> Router {
     Router::new()
         .route("/v1/search", get(read::search_by_parameters).post(read::search_by_body))
@@ -42,6 +43,7 @@ pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestam
         .route("/v1/alerts", get(alerts::alerts))
         .route("/v1/tail", get(tail::tail))
         .route("/openapi.json", get(openapi))
+        .merge(elastic::router())
         .with_state(ApiState { store, alias, clock })
 }
 

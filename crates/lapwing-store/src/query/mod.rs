@@ -14,6 +14,7 @@
 //! | `a AND (b OR NOT c)`, `-c` | logic; words side by side are `AND` |
 //! | `*` | everything |
 
+mod build;
 mod names;
 mod parse;
 mod pattern;
@@ -24,6 +25,7 @@ use std::ops::Bound;
 
 use lapwing_event::{Field, Timestamp};
 
+pub(crate) use build::Builder;
 pub(crate) use names::{aliases_of, nearest, text_fields};
 pub use parse::parse_query;
 pub use pattern::Pattern;

@@ -61,7 +61,17 @@ impl Store {
     pub async fn aggregate(&self, scope: &Scope, request: &AggregateRequest) -> Result<AggregateResponse, SearchError> {
         let query = parse_query(&request.q, scope.now)?;
         let span = span(request.from.as_deref(), request.to.as_deref(), scope.now)?;
-        let aggregations = read(&request.aggs)?;
+        self.aggregate_query(scope, query, span, &request.aggs).await
+    }
+
+    pub(crate) async fn aggregate_query(
+        &self,
+        scope: &Scope,
+        query: Query,
+        span: Span,
+        aggs: &Value,
+    ) -> Result<AggregateResponse, SearchError> {
+        let aggregations = read(aggs)?;
         let (scope, config) = (scope.clone(), self.config.clone());
         self.within_limits(move |snapshot, deadline| {
             let mut aggregator = Aggregator::new(&scope, &config, deadline, aggregations);

@@ -24,6 +24,7 @@ pub(crate) use follow::Step;
 pub(crate) use limits::Deadline;
 pub(crate) use plan::Plan;
 pub use request::{Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total};
+pub(crate) use run::project;
 
 impl Store {
     /// Finds the tenant's events that match. Dropping the future cancels the search.

@@ -47,6 +47,11 @@ impl Plan {
         Self { query, span: all_time(), size: DEFAULT_SIZE, sort, cursor: None, fields: None, count_up_to: None }
     }
 
+    /// All of time.
+    pub fn whole_span() -> Span {
+        all_time()
+    }
+
     /// Goes on where the page with this cursor ended.
     pub fn resume(&mut self, cursor: &str) -> Result<(), SearchError> {
         let fault = |reason: &str| SearchError::Parameter { parameter: "cursor", reason: reason.to_owned() };

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use lapwing_event::Timestamp;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tantivy::columnar::ColumnValues;
 use tantivy::query::{EnableScoring, Weight};
-use tantivy::schema::Value;
+use tantivy::schema::Value as _;
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocAddress, DocId, SegmentReader, TantivyDocument};
 
 use super::compile::Compiler;
@@ -222,7 +223,7 @@ pub(crate) fn read_hit(
     let corrupt = || failed(tantivy::TantivyError::InternalError("document without its event".to_owned()));
     let source = source.ok_or_else(corrupt)?;
     let source = match paths {
-        Some(paths) => project(&source, paths).ok_or_else(corrupt)?,
+        Some(paths) => project(&serde_json::from_str(&source).map_err(|_| corrupt())?, paths).to_string(),
         None => source,
     };
     let event = RawValue::from_string(source).map_err(|_| corrupt())?;
@@ -230,19 +231,26 @@ pub(crate) fn read_hit(
 }
 
 /// The event with only these paths.
-fn project(source: &str, paths: &[String]) -> Option<String> {
-    let event: serde_json::Value = serde_json::from_str(source).ok()?;
-    let mut kept = serde_json::Value::Object(serde_json::Map::new());
+pub(crate) fn project(event: &Value, paths: &[String]) -> Value {
+    let mut kept = Map::new();
     for path in paths {
-        let pointer = format!("/{}", path.replace('.', "/"));
-        let Some(value) = event.pointer(&pointer) else { continue };
-        let mut at = &mut kept;
-        for name in path.split('.') {
-            at = at.as_object_mut()?.entry(name).or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
+        if let Some(value) = event.pointer(&format!("/{}", path.replace('.', "/"))) {
+            insert(&mut kept, path, value.clone());
         }
-        *at = value.clone();
     }
-    Some(kept.to_string())
+    Value::Object(kept)
+}
+
+fn insert(into: &mut Map<String, Value>, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(into.insert(path.to_owned(), value)),
+        Some((name, rest)) => {
+            let inner = into.entry(name).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -253,10 +261,12 @@ mod tests {
     fn projection_keeps_paths_and_nesting() {
         let check = |paths: &[&str], expect: &str| {
             let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
-            assert_eq!(project(r#"{"a":{"b":1,"c":2},"d":3}"#, &paths).as_deref(), Some(expect), "{paths:?}");
+            let event = serde_json::json!({"a": {"b": 1, "c": 2}, "d": 3});
+            assert_eq!(project(&event, &paths).to_string(), expect, "{paths:?}");
         };
         check(&["a.b"], r#"{"a":{"b":1}}"#);
         check(&["a.b", "a.c", "x.y"], r#"{"a":{"b":1,"c":2}}"#);
+        check(&["a", "a.b", "d.x"], r#"{"a":{"b":1,"c":2}}"#);
         check(&["d"], r#"{"d":3}"#);
         check(&[], "{}");
     }

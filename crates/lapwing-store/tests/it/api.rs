@@ -250,3 +250,65 @@ async fn an_export_is_whole_or_resumed() {
     let (status, _, _) = get(app(&store), "/v1/export?q=promt:x").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
+
+async fn elastic(app: Router, path: &str, body: Value) -> (StatusCode, Value) {
+    let request = Request::get(path).header("content-type", "application/vnd.elasticsearch+json; compatible-with=9");
+    let response = app.oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+    assert_eq!(response.headers()["x-elastic-product"], "Elasticsearch", "{path}");
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn elasticsearch_clients_find_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, events) = filled(dir.path()).await;
+    let app = app(&store);
+    let ask = json!({
+        "query": {"bool": {"filter": {"range": {"@timestamp": {"gte": "now-1h"}}}, "must": [{"term": {"kind": "llm"}}]}},
+        "sort": [{"@timestamp": {"order": "desc"}}],
+        "_source": ["content.prompt"],
+        "from": 1,
+        "size": 1,
+        "aggs": {"kinds": {"terms": {"field": "kind"}}}
+    });
+    let (status, answer) = elastic(app.clone(), "/_elastic/lapwing/_search", ask).await;
+    assert_eq!(
+        (status, &answer["hits"]["total"]),
+        (StatusCode::OK, &json!({"value": 3, "relation": "eq"})),
+        "{answer}"
+    );
+    let id = events[1].id.to_string();
+    let hit = json!({
+        "_index": "lapwing", "_id": id, "_score": null, "_source": {"content": {"prompt": "hello number2"}}
+    });
+    assert_eq!(answer["hits"]["hits"], json!([hit]));
+    assert_eq!(answer["aggregations"]["kinds"]["buckets"][0]["doc_count"], 3);
+
+    let (_, answer) = elastic(app.clone(), "/_elastic/_search?q=hello", json!({})).await;
+    assert!(answer["hits"]["max_score"].as_f64().unwrap() > 0.0);
+    let (_, answer) =
+        elastic(app.clone(), "/_elastic/lap*/_count", json!({"query": {"term": {"kind": "alert"}}})).await;
+    assert_eq!(answer["count"], 2);
+    let (_, answer) = elastic(app.clone(), "/_elastic/", json!({})).await;
+    assert_eq!(answer["tagline"], "You Know, for Search");
+    let (_, answer) = elastic(app.clone(), "/_elastic/lapwing/_mapping", json!({})).await;
+    let properties = &answer["lapwing"]["mappings"]["properties"];
+    assert_eq!(properties["gen_ai"]["properties"]["request"]["properties"]["model"]["type"], "keyword");
+    let (_, answer) = elastic(app.clone(), "/_elastic/lapwing/_field_caps?fields=*", json!({})).await;
+    assert_eq!(answer["fields"]["latency_ms"]["double"]["aggregatable"], true);
+
+    let faults = [
+        ("/_elastic/other/_search", json!({}), StatusCode::NOT_FOUND, "index_not_found_exception"),
+        ("/_elastic/_search", json!({"query": {"fuzzy": {}}}), StatusCode::BAD_REQUEST, "parsing_exception"),
+        ("/_elastic/_search", json!({"search_after": [1]}), StatusCode::BAD_REQUEST, "parsing_exception"),
+        ("/_elastic/_search", json!({"size": 10_001}), StatusCode::BAD_REQUEST, "parsing_exception"),
+        ("/_elastic/_search", json!({"sort": "latency_ms"}), StatusCode::BAD_REQUEST, "parsing_exception"),
+    ];
+    for (path, body, expect, kind) in faults {
+        let (status, answer) = elastic(app.clone(), path, body).await;
+        assert_eq!((status, answer["error"]["type"].as_str()), (expect, Some(kind)), "{path} {answer}");
+        assert!(answer["error"]["root_cause"][0]["reason"].is_string());
+    }
+}

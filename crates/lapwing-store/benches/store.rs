@@ -259,7 +259,9 @@ async fn run(events: u64) {
         let bare = dir.path().join(format!("bare{seconds}"));
         std::fs::create_dir(&bare).unwrap();
         let plain = bare_loop(&bare, &seeded.schema(), seeded.settings().clone(), few, Duration::from_secs(5));
-        let config = StoreConfig { commit_interval_ms: seconds * 1_000, ..StoreConfig::default() };
+        // Commits by time alone, as in the loop.
+        let commit_bytes = 1 << 30;
+        let config = StoreConfig { commit_interval_ms: seconds * 1_000, commit_bytes, ..StoreConfig::default() };
         let path = dir.path().join(format!("store{seconds}"));
         let store = Store::open(&path, config, &mut Default::default()).unwrap();
         let ours = index(&store, few).await;

@@ -51,7 +51,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             commit_interval_ms: 1_000,
-            commit_bytes: 32 << 20,
+            commit_bytes: 64 << 20,
             writer_memory_bytes: 64 << 20,
             max_open_writers: 3,
             writer_idle_ms: 300_000,

@@ -52,19 +52,49 @@ impl Tokenizer for Words {
 impl WordStream<'_> {
     /// The next token's range in the text.
     fn next_range(&mut self) -> Option<(usize, usize)> {
-        let rest = &self.text[self.at..];
-        let start = self.at + rest.find(char::is_alphanumeric)?;
-        let mut chars = self.text[start..].char_indices();
-        let (_, first) = chars.next()?;
-        let end = match is_unspaced(first) {
-            true => start + first.len_utf8(),
-            false => chars
-                .find(|&(_, c)| !c.is_alphanumeric() || is_unspaced(c))
-                .map_or(self.text.len(), |(offset, _)| start + offset),
+        let start = self.skip(self.at, |kind| kind == Kind::Gap);
+        let (kind, length) = self.kind_at(start)?;
+        let end = match kind {
+            Kind::Alone => start + length,
+            _ => self.skip(start, |kind| kind == Kind::Word),
         };
         self.at = end;
         Some((start, end))
     }
+
+    /// Where the first character at or behind `at` begins that is not of the kind.
+    fn skip(&self, mut at: usize, accepts: impl Fn(Kind) -> bool) -> usize {
+        while let Some((kind, length)) = self.kind_at(at)
+            && accepts(kind)
+        {
+            at += length;
+        }
+        at
+    }
+
+    /// The kind of the character at this place, and its length. Nearly all are ASCII, which needs no decoding.
+    fn kind_at(&self, at: usize) -> Option<(Kind, usize)> {
+        let byte = *self.text.as_bytes().get(at)?;
+        if byte.is_ascii() {
+            return Some((if byte.is_ascii_alphanumeric() { Kind::Word } else { Kind::Gap }, 1));
+        }
+        let c = self.text[at..].chars().next()?;
+        let kind = match c {
+            c if is_unspaced(c) && c.is_alphanumeric() => Kind::Alone,
+            c if c.is_alphanumeric() => Kind::Word,
+            _ => Kind::Gap,
+        };
+        Some((kind, c.len_utf8()))
+    }
+}
+
+/// What a character is to a tokenizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Gap,
+    Word,
+    /// A word by itself.
+    Alone,
 }
 
 impl TokenStream for WordStream<'_> {
@@ -79,7 +109,10 @@ impl TokenStream for WordStream<'_> {
             let word = &self.text[start..end];
             self.token.text.clear();
             match word.is_ascii() {
-                true => self.token.text.extend(word.chars().map(|c| c.to_ascii_lowercase())),
+                true => {
+                    self.token.text.push_str(word);
+                    self.token.text.make_ascii_lowercase();
+                }
                 false => self.token.text.extend(word.chars().flat_map(char::to_lowercase)),
             }
             return true;
@@ -113,7 +146,7 @@ mod tests {
         check("Hello, World-wide 42!", &["hello", "world", "wide", "42"]);
         check("mail [EMAIL:k1:9f3a] now", &["mail", "email", "k1", "9f3a", "now"]);
         check("GRÖSSE Ünal", &["grösse", "ünal"]);
-        check("東京tower", &["東", "京", "tower"]);
+        check("東京tower、x東", &["東", "京", "tower", "x", "東"]);
         check("snake_case", &["snake", "case"]);
         check("!!! \u{1f600}", &[]);
     }

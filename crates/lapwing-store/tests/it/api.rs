@@ -299,9 +299,15 @@ async fn elasticsearch_clients_find_events() {
     let (_, answer) = elastic(app.clone(), "/_elastic/lapwing/_field_caps?fields=*", json!({})).await;
     assert_eq!(answer["fields"]["latency_ms"]["double"]["aggregatable"], true);
 
+    let resolve = Request::post("/_elastic/_resolve/index/lap*").body(Body::empty()).unwrap();
+    let (_, _, answer) = call(app.clone(), resolve).await;
+    assert_eq!(answer["indices"][0]["name"], "lapwing");
+
     let faults = [
         ("/_elastic/other/_search", json!({}), StatusCode::NOT_FOUND, "index_not_found_exception"),
         ("/_elastic/_search", json!({"query": {"fuzzy": {}}}), StatusCode::BAD_REQUEST, "parsing_exception"),
+        ("/_elastic/_bulk", json!({}), StatusCode::BAD_REQUEST, "illegal_argument_exception"),
+        ("/_elastic/lapwing/_doc/1", json!({}), StatusCode::BAD_REQUEST, "illegal_argument_exception"),
         ("/_elastic/_search", json!({"search_after": [1]}), StatusCode::BAD_REQUEST, "parsing_exception"),
         ("/_elastic/_search", json!({"size": 10_001}), StatusCode::BAD_REQUEST, "parsing_exception"),
         ("/_elastic/_search", json!({"sort": "latency_ms"}), StatusCode::BAD_REQUEST, "parsing_exception"),

@@ -7,7 +7,7 @@ mod search;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -30,25 +30,37 @@ pub(super) fn router() -> Router<ApiState> {
     let search = get(search::search).post(search::search);
     let count = get(search::count).post(search::count);
     let field_caps = get(field_caps).post(field_caps);
-    Router::new()
-        .route("/_elastic", get(info))
-        .route("/_elastic/", get(info))
-        .route("/_elastic/_cluster/health", get(health))
-        .route("/_elastic/_cat/indices", get(cat_indices))
-        .route("/_elastic/_search", search.clone())
-        .route("/_elastic/_count", count.clone())
-        .route("/_elastic/_mapping", get(all_mapping))
-        .route("/_elastic/_resolve/index/{name}", get(resolve))
-        .route("/_elastic/{index}/_search", search)
-        .route("/_elastic/{index}/_count", count)
-        .route("/_elastic/{index}/_mapping", get(mapping))
-        .route("/_elastic/{index}/_field_caps", field_caps)
-        .layer(map_response(name_product))
+    let routes = Router::new()
+        .route("/", get(info))
+        .route("/_cluster/health", get(health))
+        .route("/_cat/indices", get(cat_indices))
+        .route("/_search", search.clone())
+        .route("/_count", count.clone())
+        .route("/_mapping", get(all_mapping))
+        .route("/_resolve/index/{name}", get(resolve).post(resolve))
+        .route("/{index}/_search", search)
+        .route("/{index}/_count", count)
+        .route("/{index}/_mapping", get(mapping))
+        .route("/{index}/_field_caps", field_caps)
+        .fallback(unsupported)
+        .method_not_allowed_fallback(unsupported)
+        .layer(map_response(name_product));
+    // Clients ask for the root with a slash; nesting serves it without one.
+    let root = Router::new().route("/_elastic/", get(info)).layer(map_response(name_product));
+    Router::new().nest("/_elastic", routes).merge(root)
 }
 
 async fn name_product(mut response: Response) -> Response {
     response.headers_mut().insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
     response
+}
+
+async fn unsupported(method: Method, uri: Uri) -> ElasticError {
+    ElasticError {
+        status: StatusCode::BAD_REQUEST,
+        kind: "illegal_argument_exception",
+        reason: format!("{method} {} is not supported; this is a reading subset of the API", uri.path()),
+    }
 }
 
 /// An error in Elasticsearch's form.

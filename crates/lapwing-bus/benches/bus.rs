@@ -44,7 +44,9 @@ async fn append(batch: usize, senders: usize) {
     let done = tasks.join_all().await;
     let rate = done.iter().map(|(records, _)| records).sum::<usize>() as f64 / started.elapsed().as_secs_f64();
     let slowest = done.iter().map(|(_, slowest)| *slowest).max().unwrap_or_default();
-    println!("append  {senders:>3} senders, batches of {batch:>4}: {rate:>9.0} records/s, slowest acknowledgement {slowest:.1?}");
+    println!(
+        "append  {senders:>3} senders, batches of {batch:>4}: {rate:>9.0} records/s, slowest acknowledgement {slowest:.1?}"
+    );
 }
 
 async fn read(count: usize) {

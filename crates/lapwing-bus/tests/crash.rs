@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lapwing_bus::embedded::{Embedded, EmbeddedConfig};
-use lapwing_bus::{Checkpoint, Record, Sink, Source, Start, Subscription};
+use lapwing_bus::{Checkpoint, Record, Sink, Source, Start, Subscription, Transact};
 use tokio::task::JoinSet;
 
 const CHILD_FOLDER: &str = "LAPWING_CRASH_FOLDER";
@@ -20,6 +20,7 @@ const ROUNDS: usize = 12;
 const PRODUCERS: usize = 4;
 const BATCH: usize = 5;
 const TOPIC: &str = "t";
+const COPY: &str = "copy";
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -61,8 +62,18 @@ async fn append_until_killed(folder: &Path, round: &str) {
             }
         });
     }
+    let mut copier = bus.source(in_group(COPY)).unwrap();
     tasks.spawn(async move {
-        let mut source = bus.source(in_group()).unwrap();
+        loop {
+            let batch = copier.next_batch(30, Duration::from_secs(1)).await.unwrap();
+            let mut checkpoint = Checkpoint::default();
+            checkpoint.try_advance(&batch).unwrap();
+            let copies = batch.messages.into_iter().map(|message| message.record).collect();
+            copier.send_and_commit(vec![(COPY.into(), copies)], &checkpoint).await.unwrap();
+        }
+    });
+    tasks.spawn(async move {
+        let mut source = bus.source(in_group("g")).unwrap();
         loop {
             let batch = source.next_batch(50, Duration::from_secs(1)).await.unwrap();
             let mut checkpoint = Checkpoint::default();
@@ -105,8 +116,8 @@ fn kill_after(folder: &Path, round: usize, lines: usize, promised: &mut Promised
 
 async fn check(folder: &Path, promised: &Promised) {
     let bus = Embedded::open(folder, config()).unwrap();
-    let all = Subscription { topics: vec![TOPIC.into()], start: Start::Checkpoint(Checkpoint::default()) };
-    let mut source = bus.source(all).unwrap();
+    let mut source = bus.source(all(TOPIC)).unwrap();
+    let mut values = BTreeSet::new();
     let mut next_offset: BTreeMap<i32, i64> = BTreeMap::new();
     let mut next_number: BTreeMap<String, usize> = BTreeMap::new();
     let mut missing = promised.records.clone();
@@ -125,10 +136,12 @@ async fn check(folder: &Path, promised: &Promised) {
             assert_eq!(number.parse(), Ok(*expect), "records of {key} are once and in order");
             *expect += 1;
             missing.remove(value);
+            values.insert(value.to_owned());
         }
     }
     assert!(missing.is_empty(), "{} acknowledged records are lost, {:?} first", missing.len(), missing.first());
-    let mut group = bus.source(in_group()).unwrap();
+    check_copies(&bus, values).await;
+    let mut group = bus.source(in_group("g")).unwrap();
     loop {
         let batch = group.next_batch(1000, Duration::ZERO).await.unwrap();
         if batch.messages.is_empty() {
@@ -141,12 +154,34 @@ async fn check(folder: &Path, promised: &Promised) {
     }
 }
 
+/// What the copying group has not committed is not copied, and the rest is, once.
+async fn check_copies(bus: &Embedded, mut values: BTreeSet<String>) {
+    let mut copier = bus.source(in_group(COPY)).unwrap();
+    let uncopied = copier.lag().await.unwrap() as usize;
+    let mut copies = bus.source(all(COPY)).unwrap();
+    loop {
+        let batch = copies.next_batch(1000, Duration::ZERO).await.unwrap();
+        if batch.messages.is_empty() {
+            break;
+        }
+        for message in batch.messages {
+            let value = std::str::from_utf8(&message.record.value).unwrap().trim_end();
+            assert!(values.remove(value), "{value} was copied twice");
+        }
+    }
+    assert_eq!(values.len(), uncopied, "copies and offsets moved together");
+}
+
+fn all(topic: &str) -> Subscription {
+    Subscription { topics: vec![topic.into()], start: Start::Checkpoint(Checkpoint::default()) }
+}
+
 fn padded(key: &str, value: &str) -> Record {
     Record { key: Some(Bytes::from(key.to_owned())), value: Bytes::from(format!("{value:<1500}")), headers: Vec::new() }
 }
 
-fn in_group() -> Subscription {
-    Subscription { topics: vec![TOPIC.into()], start: Start::Group("g".into()) }
+fn in_group(group: &str) -> Subscription {
+    Subscription { topics: vec![TOPIC.into()], start: Start::Group(group.into()) }
 }
 
 fn config() -> EmbeddedConfig {

@@ -47,6 +47,10 @@ impl Harness for Local {
         self.bus().source(subscription)
     }
 
+    fn transactional(&self, subscription: Subscription, _: &str) -> Result<EmbeddedSource, BusError> {
+        self.source(subscription)
+    }
+
     async fn topic(&self, name: &str) -> String {
         name.to_owned()
     }
@@ -183,7 +187,7 @@ async fn refuses_a_second_reader_of_a_group() {
     let local = Local::new();
     let first = local.source(in_group("g", "t")).unwrap();
     let error = local.source(in_group("g", "t")).unwrap_err();
-    assert!(matches!(&error, BusError::Fatal(reason) if reason.contains("group g")), "{error}");
+    assert!(matches!(&error, BusError::Fatal(reason) if reason.contains("group g-t")), "{error}");
     local.source(in_group("g", "u")).unwrap();
     drop(first);
     local.source(in_group("g", "t")).unwrap();

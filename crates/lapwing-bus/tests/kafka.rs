@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lapwing_bus::kafka::{KafkaConfig, KafkaSink, KafkaSource, create_topics};
-use lapwing_bus::{BusError, Checkpoint, Message, Sink, Source, Subscription, topics};
+use lapwing_bus::{BusError, Checkpoint, Message, Sink, Source, Subscription, Transact, topics};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -51,6 +51,10 @@ impl Harness for Remote {
 
     fn source(&self, subscription: Subscription) -> Result<KafkaSource, BusError> {
         KafkaSource::new(&self.config, subscription)
+    }
+
+    fn transactional(&self, subscription: Subscription, instance: &str) -> Result<KafkaSource, BusError> {
+        KafkaSource::transactional(&self.config, subscription, instance)
     }
 
     async fn topic(&self, name: &str) -> String {
@@ -121,12 +125,16 @@ async fn nothing_of_a_revoked_partition_is_delivered_or_committed() {
         taken = two.next_batch(1000, Duration::from_millis(100)).await.unwrap().messages;
     }
     one.commit(&after(&all)).await.unwrap();
-    let taken: BTreeSet<i32> = taken.iter().map(|message| message.partition).collect();
+    let partitions = |messages: &[Message]| messages.iter().map(|message| message.partition).collect::<BTreeSet<i32>>();
+    let taken = partitions(&taken);
     drop((one, two));
     let mut three = remote.source(in_group("g", &topic)).unwrap();
-    let left = all.iter().filter(|message| taken.contains(&message.partition)).count();
-    let again = read(&mut three, left).await;
-    assert!(again.iter().all(|message| taken.contains(&message.partition)), "the first member committed only its own");
+    let mut again = read(&mut three, 1).await;
+    let behind = three.lag().await.unwrap() as usize;
+    again.extend(read(&mut three, behind).await);
+    let again = partitions(&again);
+    assert!(again.is_superset(&taken), "the first member committed {taken:?}, which it had lost");
+    assert!(again.len() < partitions(&all).len(), "the first member committed what it had kept");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,6 +155,36 @@ async fn a_gap_of_retention_is_reported_once() {
         let rest = read(&mut source, 8).await;
         assert_eq!((rest[0].offset, rest[7].offset), (12, 19), "{start} goes on from what is left");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_was_taken_for_dead_is_shut_out() {
+    let remote = Remote { config: KafkaConfig { partitions: 1, ..Remote::new().config } };
+    let (input, output) = (remote.topic("zombie-in").await, remote.topic("zombie-out").await);
+    remote.sink().send(&input, numbered("k", 0..4)).await.unwrap();
+    let step =
+        |messages: &[Message]| vec![(output.clone(), messages.iter().map(|message| message.record.clone()).collect())];
+    let mut zombie = remote.transactional(in_group("g", &input), "i").unwrap();
+    let first = read(&mut zombie, 2).await;
+    zombie.send_and_commit(step(&first), &after(&first)).await.unwrap();
+    let second = read(&mut zombie, 2).await;
+    // Its successor, under the same name, while it stands still.
+    let mut successor = remote.transactional(in_group("g", &input), "i").unwrap();
+    let started = Instant::now();
+    while let Err(error) = successor.send_and_commit(Vec::new(), &Checkpoint::default()).await {
+        assert!(error.is_retryable() && started.elapsed() < DEADLINE, "{error}");
+        successor.next_batch(10, Duration::from_millis(50)).await.ok();
+    }
+    let error = zombie.send_and_commit(step(&second), &after(&second)).await.unwrap_err();
+    assert!(matches!(error, BusError::Fatal(_)), "{error}");
+    drop(zombie);
+    let again = read(&mut successor, 2).await;
+    assert_eq!(texts(&again), ["k:2", "k:3"]);
+    successor.send_and_commit(step(&again), &after(&again)).await.unwrap();
+    let mut reader = remote.source(conformance::from_beginning(&output)).unwrap();
+    assert_eq!(texts(&read(&mut reader, 4).await), ["k:0", "k:1", "k:2", "k:3"]);
+    let more = reader.next_batch(10, Duration::from_millis(300)).await.unwrap();
+    assert!(more.messages.is_empty(), "{:?} came twice", texts(&more.messages));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,4 +244,73 @@ async fn a_broker_that_is_away_is_a_retryable_fault() {
     let mut source = KafkaSource::new(&away, in_group("g", "t")).unwrap();
     let answer = source.next_batch(1, Duration::from_millis(1)).await;
     assert!(answer.as_ref().map_or_else(BusError::is_retryable, |batch| batch.messages.is_empty()), "{answer:?}");
+}
+
+/// A broker of a test's own, with `tests/support/kafka/broker.sh`. It is killed with the test.
+struct Broker {
+    folder: tempfile::TempDir,
+    port: String,
+}
+
+impl Broker {
+    fn new() -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), port: free.port().to_string() }
+    }
+
+    fn command(&self, step: &str) -> std::process::Command {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/support/kafka/broker.sh");
+        let mut command = std::process::Command::new(script);
+        command.arg(step).arg(self.folder.path());
+        if step == "start" {
+            command.arg(&self.port);
+        }
+        command
+    }
+
+    async fn run(&self, step: &str) {
+        let status = tokio::process::Command::from(self.command(step)).status().await.unwrap();
+        assert!(status.success(), "broker.sh {step}: {status}");
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.command("kill").status().ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goes_on_by_itself_after_a_broker_was_killed() {
+    let broker = Broker::new();
+    broker.run("start").await;
+    let extra = [("delivery.timeout.ms".to_owned(), "3000".to_owned())].into();
+    let config =
+        KafkaConfig { brokers: format!("127.0.0.1:{}", broker.port), partitions: 2, extra, ..KafkaConfig::default() };
+    create_topics(&config, &[("t", HOUR)]).await.unwrap();
+    let sink = KafkaSink::new(&config).unwrap();
+    let mut source = KafkaSource::new(&config, in_group("g", "t")).unwrap();
+    sink.send("t", numbered("k", 0..5)).await.unwrap();
+    let first = read(&mut source, 5).await;
+    source.commit(&after(&first)).await.unwrap();
+
+    broker.run("kill").await;
+    let error = sink.send("t", numbered("lost", 0..1)).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    let error = source.commit(&after(&first)).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    let answer = source.next_batch(10, Duration::from_millis(100)).await;
+    assert!(answer.as_ref().map_or_else(BusError::is_retryable, |batch| batch.messages.is_empty()), "{answer:?}");
+
+    broker.run("start").await;
+    let started = Instant::now();
+    while let Err(error) = sink.send("t", numbered("k", 5..6)).await {
+        assert!(error.is_retryable() && started.elapsed() < DEADLINE, "{error}");
+    }
+    // What was sent in vain may have arrived, and then comes again.
+    let mut rest = read(&mut source, 1).await;
+    while texts(&rest).last().is_none_or(|last| last != "k:5") {
+        rest.extend(read(&mut source, 1).await);
+    }
+    source.commit(&after(&rest)).await.unwrap();
 }

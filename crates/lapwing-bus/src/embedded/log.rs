@@ -202,11 +202,14 @@ impl Log {
         Ok(messages)
     }
 
-    /// Gives back the disk space of the tables that lie wholly below an offset. Without tombstones, which would make
-    /// compaction rewrite the partition; hence the engine's lower interface.
-    pub fn drop_below(&self, topic: &str, partition: u32, low: i64) -> Result<(), LogError> {
+    /// Lets go of the tables that lie wholly below an offset, and says whether there were any. Without tombstones,
+    /// which would make compaction rewrite the partition; hence the engine's lower interface.
+    pub fn drop_below(&self, topic: &str, partition: u32, low: i64) -> Result<bool, LogError> {
+        let tree = &self.partition(topic, partition).tree;
+        let before = tree.table_count();
         let keys = 0_i64.to_be_bytes()..low.to_be_bytes();
-        Ok(self.partition(topic, partition).tree.drop_range::<[u8; 8], _>(keys).map_err(fjall::Error::from)?)
+        tree.drop_range::<[u8; 8], _>(keys).map_err(fjall::Error::from)?;
+        Ok(tree.table_count() < before)
     }
 
     /// Writes what is in memory to tables, so that retention can remove it and the journals can be let go.

@@ -11,7 +11,7 @@ use super::Embedded;
 use super::log::GroupPlace;
 use super::state::{Bounds, State, Topic, UNBROKEN};
 use super::writer::bus_error;
-use crate::{Batch, BusError, Checkpoint, Message, Source, Start, Subscription};
+use crate::{Batch, BusError, Checkpoint, Message, Record, Source, Start, Subscription, Transact, record};
 
 /// About how many bytes one batch holds at most.
 const READ_BYTES: usize = 8 << 20;
@@ -135,10 +135,10 @@ impl EmbeddedSource {
     }
 
     /// What a commit of the checkpoint moves, for a group; nothing for a reader that keeps its own place.
-    fn moves(&self, checkpoint: &Checkpoint) -> Result<Vec<(GroupPlace, i64)>, BusError> {
+    fn moves(&self, readers: &[Reader], checkpoint: &Checkpoint) -> Result<Vec<(GroupPlace, i64)>, BusError> {
         let Some(group) = self.group() else { return Ok(Vec::new()) };
         let mut moves = Vec::new();
-        for reader in &self.readers {
+        for reader in readers {
             let Reader { topic, partition, .. } = reader;
             let Some(next) = checkpoint.next(&topic.name, *partition as i32) else { continue };
             let end = reader.bounds().end();
@@ -176,7 +176,7 @@ impl Source for EmbeddedSource {
 
     async fn commit(&mut self, checkpoint: &Checkpoint) -> Result<(), BusError> {
         self.begin().await?;
-        let moves = self.moves(checkpoint)?;
+        let moves = self.moves(&self.readers, checkpoint)?;
         if moves.is_empty() { Ok(()) } else { self.bus.write(Vec::new(), moves).await }
     }
 
@@ -187,6 +187,27 @@ impl Source for EmbeddedSource {
             (bounds.end() - reader.position.max(bounds.low())).max(0) as u64
         };
         Ok(self.readers.iter().map(behind).sum())
+    }
+}
+
+#[async_trait]
+impl Transact for EmbeddedSource {
+    async fn send_and_commit(
+        &mut self,
+        outputs: Vec<(String, Vec<Record>)>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), BusError> {
+        if self.group().is_none() {
+            return Err(BusError::Refused("only a reader in a group commits what it sends".into()));
+        }
+        self.begin().await?;
+        // Given back only by success: a reader without them begins again where its group is.
+        let readers = std::mem::take(&mut self.readers);
+        outputs.iter().try_for_each(|(topic, records)| record::check(topic, records))?;
+        let moves = self.moves(&readers, checkpoint)?;
+        self.bus.write(outputs, moves).await?;
+        self.readers = readers;
+        Ok(())
     }
 }
 

@@ -93,14 +93,11 @@ impl Writer {
     }
 
     fn execute(&mut self, commands: Vec<Command>) -> Result<(), BusError> {
-        let mut writes = Vec::with_capacity(commands.len());
+        let (mut writes, mut subscribes) = (Vec::with_capacity(commands.len()), Vec::new());
         for command in commands {
             match command {
                 Command::Write(write) => writes.push(write),
-                Command::Subscribe(Subscribe { topics, group, done, _share }) => {
-                    let result = self.with_log(|writer, log| writer.subscribe(log, &topics, group.as_deref()));
-                    answer([done], &result);
-                }
+                Command::Subscribe(subscribe) => subscribes.push(subscribe),
             }
         }
         if let Err(full) = self.check_room() {
@@ -109,6 +106,11 @@ impl Writer {
         }
         let result = self.with_log(|writer, log| writer.append(log, &writes));
         answer(writes.into_iter().map(|write| write.done), &result);
+        // After the writes: a reader that begins again must see what its own step before has moved.
+        for Subscribe { topics, group, done, _share } in subscribes {
+            let result = self.with_log(|writer, log| writer.subscribe(log, &topics, group.as_deref()));
+            answer([done], &result);
+        }
         match result {
             Err(fatal @ BusError::Fatal(_)) => Err(fatal),
             _ => Ok(()),
@@ -294,8 +296,16 @@ impl Writer {
             log.flush()?;
             self.flushed = Instant::now();
         }
+        let mut batch = log.batch();
         for ((name, partition), tail) in self.tails.iter().filter(|(_, tail)| tail.low > 0) {
-            log.drop_below(name, *partition, tail.low)?;
+            if log.drop_below(name, *partition, tail.low)? {
+                log.put_tail(&mut batch, name, *partition, tail);
+            }
+        }
+        if !batch.is_empty() {
+            // The engine deletes the files of such tables when it next writes one, of any keyspace.
+            batch.commit()?;
+            log.flush()?;
         }
         Ok(())
     }

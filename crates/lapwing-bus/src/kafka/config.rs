@@ -11,6 +11,9 @@ use crate::MAX_RECORD_BYTES;
 /// What Kafka adds to a record at most: the batch's header, lengths, and room for compression that grows.
 const FRAMING_BYTES: usize = 64 << 10;
 
+/// After a broker was away, it is found again within seconds and not only within ten.
+const RECONNECT: (&str, &str) = ("reconnect.backoff.max.ms", "2000");
+
 /// Settings of the Kafka bus.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -79,6 +82,7 @@ impl KafkaConfig {
     /// The settings of a producer that neither loses nor doubles nor reorders what it acknowledges.
     pub(super) fn producer(&self) -> ClientConfig {
         let defaults = [
+            RECONNECT,
             ("linger.ms", "5"),
             ("delivery.timeout.ms", "30000"),
             ("queue.buffering.max.messages", "100000"),
@@ -101,7 +105,7 @@ impl KafkaConfig {
 
     /// The settings of a consumer that moves offsets only when told to, and never skips in silence.
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
-        let defaults = [("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100")];
+        let defaults = [RECONNECT, ("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100")];
         let mut client = self.with_defaults(&defaults);
         client
             .set("group.id", group)

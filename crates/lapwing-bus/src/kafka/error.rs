@@ -22,7 +22,6 @@ pub(super) fn bus_error(error: &KafkaError) -> BusError {
             Code::Fatal
             | Code::Fenced
             | Code::ProducerFenced
-            | Code::InvalidProducerEpoch
             | Code::Authentication
             | Code::SaslAuthenticationFailed
             | Code::TopicAuthorizationFailed

@@ -11,6 +11,7 @@ mod error;
 mod position;
 mod sink;
 mod source;
+mod transaction;
 
 use std::time::Duration;
 
@@ -21,3 +22,6 @@ pub use self::source::KafkaSource;
 
 /// How long a question to the brokers may take.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a transaction may take.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);

@@ -14,12 +14,13 @@ use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
 use super::context::{Event, Place, Rebalanced};
 use super::error::bus_error;
 use super::position::{self, Start, View};
+use super::transaction::Transactions;
 use super::{KafkaConfig, NETWORK_TIMEOUT};
 use crate::{Batch, BusError, Checkpoint, Message, Record, Source, Subscription};
 
@@ -29,11 +30,14 @@ const READ_BYTES: usize = 8 << 20;
 /// How often a reader that keeps its own place looks for new partitions.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long a commit is waited for. One that comes through later does no harm: it is of work that was done.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
 type Reader = StreamConsumer<Rebalanced>;
 
 /// Reads topics of Kafka: as a member of a group, or every partition from a checkpoint.
 pub struct KafkaSource {
-    consumer: Closing,
+    pub(super) consumer: Closing,
     events: UnboundedReceiver<Event>,
     subscription: Subscription,
     owned: BTreeSet<Place>,
@@ -49,6 +53,10 @@ pub struct KafkaSource {
     /// Why this reader cannot go on.
     refused: Option<BusError>,
     discovered: Option<Instant>,
+    /// What makes its effects transactional, if they are.
+    pub(super) transactions: Option<Transactions>,
+    /// Whether a transaction failed, after which the reader goes back to what its group has committed.
+    pub(super) begin_again: bool,
 }
 
 impl std::fmt::Debug for KafkaSource {
@@ -89,6 +97,8 @@ impl KafkaSource {
             gaps: VecDeque::new(),
             refused: None,
             discovered: None,
+            transactions: None,
+            begin_again: false,
         })
     }
 
@@ -112,6 +122,9 @@ impl KafkaSource {
         if !self.in_group() && self.discovered.is_none_or(|last| last.elapsed() >= DISCOVERY_INTERVAL) {
             self.discover().await?;
         }
+        if self.begin_again {
+            self.go_back().await?;
+        }
         if let Some(given) = self.given.clone() {
             self.begin(given).await?;
         }
@@ -124,7 +137,7 @@ impl KafkaSource {
         self.gaps.pop_front().map_or(Ok(()), Err)
     }
 
-    fn take_events(&mut self) {
+    pub(super) fn take_events(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.take_event(event);
         }
@@ -144,7 +157,7 @@ impl KafkaSource {
         }
     }
 
-    fn owns(&self, topic: &str, partition: i32) -> bool {
+    pub(super) fn owns(&self, topic: &str, partition: i32) -> bool {
         self.owned.contains(&(topic.to_owned(), partition))
     }
 
@@ -162,6 +175,17 @@ impl KafkaSource {
             self.begin(found).await?;
         }
         self.discovered = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Reads again what the group has not committed, once no transaction is open that might still commit it.
+    async fn go_back(&mut self) -> Result<(), BusError> {
+        if let Some(transactions) = &mut self.transactions {
+            transactions.settle().await?;
+        }
+        self.next = Checkpoint::default();
+        self.begin(self.owned.clone()).await?;
+        self.begin_again = false;
         Ok(())
     }
 
@@ -291,7 +315,7 @@ impl Source for KafkaSource {
         if !self.in_group() || list.count() == 0 {
             return Ok(());
         }
-        self.blocking(move |consumer| match consumer.commit(&list, CommitMode::Sync) {
+        let commit = self.blocking(move |consumer| match consumer.commit(&list, CommitMode::Sync) {
             Err(KafkaError::ConsumerCommit(
                 code @ (RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::UnknownMemberId),
             )) => {
@@ -299,8 +323,10 @@ impl Source for KafkaSource {
                 Ok(())
             }
             other => other,
-        })
-        .await
+        });
+        // librdkafka itself waits for a coordinator for most of a minute.
+        let committed = timeout(COMMIT_TIMEOUT, commit).await;
+        committed.unwrap_or_else(|_| Err(BusError::Unavailable("the brokers did not answer a commit in time".into())))
     }
 
     async fn lag(&mut self) -> Result<u64, BusError> {
@@ -324,7 +350,7 @@ impl Drop for KafkaSource {
 }
 
 /// A consumer that is closed on the blocking pool, since it leaves its group first.
-struct Closing(Option<Arc<Reader>>);
+pub(super) struct Closing(Option<Arc<Reader>>);
 
 impl Closing {
     fn shared(&self) -> Arc<Reader> {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use lapwing_bus::{Message, Sink, Source, Start, Subscription};
+use lapwing_bus::{Message, Sink, Source, Subscription};
 use tokio::task::JoinSet;
 
 use super::{DEADLINE, Harness, from_beginning, in_group, numbered, read, record, text, texts};
@@ -120,7 +120,7 @@ pub async fn reads_several_topics(harness: &mut impl Harness) {
     let (one, two) = (harness.topic("several-1").await, harness.topic("several-2").await);
     harness.sink().send(&one, numbered("one", 0..3)).await.unwrap();
     harness.sink().send(&two, numbered("two", 0..3)).await.unwrap();
-    let start = Start::Group("g".into());
+    let Subscription { start, .. } = in_group("g", &one);
     let mut source = harness.source(Subscription { topics: vec![one.clone(), two], start }).unwrap();
     let messages = read(&mut source, 6).await;
     let (of_one, of_two): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|message| message.topic == one);

@@ -6,11 +6,12 @@
 pub mod delivery;
 pub mod places;
 pub mod records;
+pub mod steps;
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lapwing_bus::{Batch, BusError, Checkpoint, Message, Record, Sink, Source, Start, Subscription};
+use lapwing_bus::{Batch, BusError, Checkpoint, Message, Record, Sink, Source, Start, Subscription, Transact};
 
 /// How long a condition may take to come true. Reached only by a fault.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -18,13 +19,16 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// A bus under test.
 pub trait Harness {
     type Sink: Sink + Clone + 'static;
-    type Source: Source + 'static;
+    type Source: Source + Transact + 'static;
 
     /// A way to write to the bus.
     fn sink(&self) -> Self::Sink;
 
     /// A reader.
     fn source(&self, subscription: Subscription) -> Result<Self::Source, BusError>;
+
+    /// A reader that commits what it sends, by the name of its instance.
+    fn transactional(&self, subscription: Subscription, instance: &str) -> Result<Self::Source, BusError>;
 
     /// Makes a topic that no other test uses, and gives its name.
     async fn topic(&self, name: &str) -> String;
@@ -43,6 +47,8 @@ macro_rules! conformance {
             places: group_resumes_where_it_committed, groups_are_independent, begins_at_a_checkpoint,
                 refuses_a_checkpoint_above_the_end, commit_of_a_checkpoint_reader_does_nothing,
                 commit_skips_what_is_not_read, lag_counts_down;
+            steps: outputs_and_offsets_move_together, a_step_that_fails_is_taken_again,
+                only_a_group_takes_steps;
         }
     };
     ($harness:expr, $($module:ident: $($name:ident),+;)+) => {
@@ -73,8 +79,9 @@ pub fn numbered(key: &str, numbers: std::ops::Range<usize>) -> Vec<Record> {
     numbers.map(|number| record(key, &format!("{key}:{number}"))).collect()
 }
 
+/// A group of this topic alone: tests that run beside each other are not to share one.
 pub fn in_group(group: &str, topic: &str) -> Subscription {
-    Subscription { topics: vec![topic.to_owned()], start: Start::Group(group.to_owned()) }
+    Subscription { topics: vec![topic.to_owned()], start: Start::Group(format!("{group}-{topic}")) }
 }
 
 pub fn from(checkpoint: Checkpoint, topic: &str) -> Subscription {

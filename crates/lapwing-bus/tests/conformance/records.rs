@@ -1,7 +1,7 @@
 //! What a record holds comes back as it was.
 
 use bytes::Bytes;
-use lapwing_bus::{BusError, MAX_RECORD_BYTES, Record, Sink};
+use lapwing_bus::{BusError, MAX_RECORD_BYTES, Record, Sink, Start, Subscription};
 
 use super::{Harness, from_beginning, in_group, numbered, read, record};
 
@@ -62,6 +62,7 @@ pub async fn refuses_bad_names(harness: &mut impl Harness) {
         let error = harness.source(from_beginning(name)).err().unwrap();
         assert!(matches!(error, BusError::Refused(_)), "{name:?}: {error}");
     }
-    let error = harness.source(in_group("", "t")).err().unwrap();
+    let error =
+        harness.source(Subscription { topics: vec!["t".into()], start: Start::Group(String::new()) }).err().unwrap();
     assert!(matches!(error, BusError::Refused(_)), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+#[cfg(any(feature = "embedded", feature = "kafka"))]
 use crate::BusError;
 
 /// The most a record may hold, in bytes of key, value and headers; larger ones are refused.
@@ -62,6 +63,7 @@ pub struct Batch {
     pub messages: Vec<Message>,
 }
 
+#[cfg(any(feature = "embedded", feature = "kafka"))]
 /// Refuses what no bus takes, before any of it is written.
 pub(crate) fn check(topic: &str, records: &[Record]) -> Result<(), BusError> {
     check_topic(topic)?;
@@ -73,6 +75,7 @@ pub(crate) fn check(topic: &str, records: &[Record]) -> Result<(), BusError> {
     }
 }
 
+#[cfg(any(feature = "embedded", feature = "kafka"))]
 /// Refuses a name that Kafka would refuse.
 pub(crate) fn check_topic(topic: &str) -> Result<(), BusError> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

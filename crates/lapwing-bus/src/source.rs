@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(any(feature = "embedded", feature = "kafka"))]
 use crate::record::check_topic;
 use crate::{Batch, BusError, Checkpoint};
 
@@ -27,6 +28,7 @@ pub struct Subscription {
     pub start: Start,
 }
 
+#[cfg(any(feature = "embedded", feature = "kafka"))]
 impl Subscription {
     /// Refuses a subscription that can never be read.
     pub(crate) fn check(&self) -> Result<(), BusError> {

@@ -14,6 +14,10 @@ const FRAMING_BYTES: usize = 64 << 10;
 /// After a broker was away, it is found again within seconds and not only within ten.
 const RECONNECT: (&str, &str) = ("reconnect.backoff.max.ms", "2000");
 
+/// The least that brokers allow by default, so that another member soon takes over from one that was killed.
+const SESSION: (&str, &str) = ("session.timeout.ms", "6000");
+const HEARTBEAT: (&str, &str) = ("heartbeat.interval.ms", "2000");
+
 /// Settings of the Kafka bus.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -105,7 +109,8 @@ impl KafkaConfig {
 
     /// The settings of a consumer that moves offsets only when told to, and never skips in silence.
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
-        let defaults = [RECONNECT, ("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100")];
+        let defaults =
+            [RECONNECT, ("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100"), SESSION, HEARTBEAT];
         let mut client = self.with_defaults(&defaults);
         client
             .set("group.id", group)

@@ -188,7 +188,12 @@ impl Writer {
     fn on_time(&mut self) {
         if self.waiting_since.is_some() || self.stalled.is_some() {
             let _ = self.commit_or_stall();
+        } else {
+            self.close_idle();
         }
+    }
+
+    fn close_idle(&mut self) {
         self.round.close_idle(Duration::from_millis(self.config.writer_idle_ms));
     }
 
@@ -258,6 +263,7 @@ impl Writer {
                 self.pending_ids.clear();
                 self.pending_bytes = 0;
                 self.waiting_since = None;
+                self.close_idle();
                 Ok(())
             }
             Err(error) => {

@@ -54,8 +54,15 @@ async fn four_processes_over_kafka_keep_every_promise() {
     assert!(order["content"]["prompt"].as_str().unwrap().contains("[EMAIL"), "{order}");
     assert_eq!(services.store.find("rule:AID-21", 1).await.len(), 1);
 
-    // The demonstration talks to one address; a front for both is not its matter, so the scenario is emitted to
-    // the front door and looked for in the store.
+    let urls = ["--url", &services.ingest.url, "--store-url", &services.store.url];
+    let output = lapwing(&[&["demo", "--sessions", "300"][..], &urls].concat(), &[]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("AID-31"), "{printed}");
+    let share = printed.lines().find(|line| line.contains("normal sessions raised an alert")).unwrap();
+    let alarmed: u32 = share.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(alarmed <= 6, "{share}");
+
     kill_each_service(services, dir.path()).await;
 }
 

@@ -120,7 +120,8 @@ impl Server {
             let events = self.search(query).await;
             (events.len() >= count).then_some(events)
         });
-        found.await.unwrap_or_else(|| panic!("{query} did not find {count} events:\n{}", self.log.lock().unwrap()))
+        let Some(found) = found.await else { panic!("{query} did not find {count} events") };
+        found
     }
 
     /// The metrics as text.

@@ -125,6 +125,9 @@ pub struct Demo {
     /// The seed of the scenario; the same seed plays the same sessions
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// Where to look for what was played, if the store is another process
+    #[arg(long, value_name = "URL")]
+    pub store_url: Option<String>,
     /// Where to play
     #[command(flatten)]
     pub server: Server,

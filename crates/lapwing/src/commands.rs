@@ -22,7 +22,12 @@ pub fn print_schema() -> Result<()> {
 
 /// Prints what is in force: defaults, file and environment together.
 pub fn print_settings(settings: &Settings) -> Result<()> {
-    writeln!(stdout(), "{}", serde_json::to_string_pretty(settings)?)?;
+    let mut shown = serde_json::to_value(settings)?;
+    // Whatever librdkafka is told may be a password.
+    if let Some(extra) = shown.pointer_mut("/bus/kafka/extra").and_then(|extra| extra.as_object_mut()) {
+        extra.values_mut().for_each(|value| *value = "[not shown]".into());
+    }
+    writeln!(stdout(), "{}", serde_json::to_string_pretty(&shown)?)?;
     Ok(())
 }
 

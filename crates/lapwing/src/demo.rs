@@ -18,6 +18,10 @@ use crate::demo::play::Scenario;
 /// Plays, waits until it can be seen, and reports.
 pub async fn run(arguments: args::Demo) -> Result<()> {
     let client = Client::new(&arguments.server)?;
+    let store = match arguments.store_url {
+        Some(url) => Client::new(&args::Server { url: Some(url), ..arguments.server })?,
+        None => client.clone(),
+    };
     let ready = client.get("/readyz", &[]).timeout(Duration::from_secs(5)).send().await;
     if !ready.with_context(|| client.unreachable())?.status().is_success() {
         bail!("{} is not ready yet; try again in a moment", client.url);
@@ -30,5 +34,5 @@ pub async fn run(arguments: args::Demo) -> Result<()> {
         client.url
     )?;
     scenario.play(&client).await?;
-    report::run(&client, &scenario).await
+    report::run(&store, &scenario).await
 }

@@ -59,6 +59,7 @@ fn execute(cli: Cli) -> Result<()> {
 
 fn serve(role: Role, settings: Settings) -> Result<()> {
     telemetry::install(&settings.telemetry);
+    telemetry::hide_panic_messages();
     block_on(roles::run(role, settings))
 }
 

@@ -50,3 +50,11 @@ pub fn install(config: &TelemetryConfig) {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
+
+/// A panic's message may quote what it was about, so only its place is logged.
+pub fn hide_panic_messages() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, thread = std::thread::current().name(), "panicked; the message is not shown");
+    }));
+}

@@ -113,7 +113,7 @@ async fn kill_each_service(services: Services, dir: &std::path::Path) {
 }
 
 fn numbered(number: u32) -> Value {
-    let toxicity = if number % 10 == 0 { 0.9 } else { 0.1 };
+    let toxicity = if number.is_multiple_of(10) { 0.9 } else { 0.1 };
     json!({"interaction_id": number.to_string(), "prompt": "numbered", "number": number, "toxicity_score": toxicity, "service": "numbered"})
 }
 

@@ -32,17 +32,17 @@ async fn what_was_acknowledged_survives_kill_9_once() {
     for number in &acknowledged {
         assert_eq!(seen.get(&number.to_string()), Some(&1), "event {number}");
     }
-    let alerts = server.find("rule:AID-21", acknowledged.iter().filter(|n| **n % 10 == 0).count()).await;
+    let alerts = server.find("rule:AID-21", acknowledged.iter().filter(|n| n.is_multiple_of(10)).count()).await;
     let evidence: Vec<_> = alerts.iter().map(|alert| alert["alert"]["event_ids"].to_string()).collect();
     let mut once = evidence.clone();
     once.sort();
     once.dedup();
     assert_eq!(once.len(), evidence.len(), "an alert was raised twice");
-    assert_eq!(once.len(), acknowledged.iter().filter(|n| **n % 10 == 0).count());
+    assert_eq!(once.len(), acknowledged.iter().filter(|n| n.is_multiple_of(10)).count());
 }
 
 /// Every tenth is toxic, and belongs to an interaction of its own.
 fn item(number: u32) -> Value {
-    let toxicity = if number % 10 == 0 { 0.9 } else { 0.1 };
+    let toxicity = if number.is_multiple_of(10) { 0.9 } else { 0.1 };
     json!({"interaction_id": number.to_string(), "prompt": "numbered", "number": number, "toxicity_score": toxicity})
 }

@@ -1,8 +1,10 @@
 //! The house rules that a compiler does not check.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+
+use config::{Config, File, FileFormat};
+use serde_json::Value;
 
 use crate::support::{files_below, repository};
 
@@ -44,10 +46,13 @@ fn crates_import_only_in_the_allowed_directions() {
     }
 }
 
+/// Whether a file, by its path below `crates/`, may name something.
+type Allowed<'a> = &'a dyn Fn(&str) -> bool;
+
 #[test]
 fn each_library_is_named_only_where_it_belongs() {
     let binary = |path: &str| path.starts_with("lapwing/");
-    let rules: &[(&str, &dyn Fn(&str) -> bool)] = &[
+    let rules: &[(&str, Allowed<'_>)] = &[
         ("rdkafka::", &|path| path.starts_with("lapwing-bus/src/kafka")),
         ("tantivy::", &|path| path.starts_with("lapwing-store/")),
         ("axum::", &|path| path.contains("/api") || path.ends_with("/process.rs")),
@@ -106,16 +111,19 @@ fn commands_in_the_deployment_files_are_ones_that_exist() {
     let dockerfile = fs::read_to_string(repository().join("deploy/Dockerfile")).unwrap();
     let help = crate::support::lapwing(&["--help"], &[]);
     let help = String::from_utf8(help.stdout).unwrap();
-    let mut roles = BTreeMap::new();
-    for line in compose.lines().map(str::trim).filter(|line| line.starts_with("command:")) {
-        for role in ["ingest", "store", "detector"] {
-            if line.contains(role) {
-                roles.insert(role, ());
-                assert!(help.contains(&format!("\n  {role} ")), "{role} is no command");
-            }
-        }
+    let parsed = Config::builder().add_source(File::from_str(&compose, FileFormat::Yaml)).build().unwrap();
+    let parsed: Value = parsed.try_deserialize().unwrap();
+    for role in ["ingest", "store", "detector"] {
+        let service = &parsed["services"][role];
+        assert_eq!(service["command"], serde_json::json!([role]));
+        assert!(help.contains(&format!("\n  {role} ")), "{role} is no command");
+        let health = &service["healthcheck"]["test"];
+        assert_eq!(
+            (&health[1], &health[2], &health[3]),
+            (&"lapwing".into(), &"health".into(), &"--url".into()),
+            "{health}"
+        );
     }
-    assert_eq!(roles.len(), 3, "compose.yaml runs ingest, store and detector");
     assert!(dockerfile.contains("ENTRYPOINT [\"lapwing\"]"));
 
     // Every setting that the deployment passes in the environment is a key of the configuration.

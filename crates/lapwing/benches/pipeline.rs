@@ -202,7 +202,7 @@ fn event(number: usize, toxicity: f64) -> Value {
         "agent": {"id": format!("agent-{}", number % 50)}, "user": {"id": format!("user-{}", number % 5000)},
         "session": {"id": format!("session-{}", number / 8)}, "latency_ms": (number % 900) as f64,
         "gen_ai": {"request": {"model": "MockLLM-v1.0"}, "usage": {"input_tokens": 210, "output_tokens": 120}},
-        "content": {"prompt": format!("{} reach me at user{}@mail.example", text(90), number % 5000), "response": text(80)},
+        "content": {"prompt": format!("{} reach me at user{}@mail.example", text(115), number % 5000), "response": text(110)},
         "scores": {"toxicity": toxicity},
     })
 }

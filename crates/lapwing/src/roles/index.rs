@@ -1,6 +1,7 @@
 //! The clean topics into the store: documents and offsets become durable together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lapwing_bus::{Batch, Checkpoint, Record, Sink, Source, topics};
@@ -8,7 +9,7 @@ use lapwing_event::{SanitizedEvent, Timestamp};
 use lapwing_ingest::dead_letter;
 use lapwing_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::consume::{RETRY, next_batch};
 use crate::clock;
@@ -42,6 +43,24 @@ pub async fn run(
         append(&store, events, position, &stop).await?;
     }
     store.close().await.context("close the store")
+}
+
+/// How often what is past its retention is removed.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Removes what is past its retention, now and every hour, until `stop`. A failure is logged and tried again.
+pub async fn keep_retention(store: Arc<Store>, stop: CancellationToken) -> Result<()> {
+    let mut pace = tokio::time::interval(RETENTION_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = pace.tick() => {}
+        }
+        match store.enforce_retention(clock::now()).await {
+            Ok(removed) => debug!(?removed, "retention kept"),
+            Err(error) => warn!(%error, "retention not kept, trying again in an hour"),
+        }
+    }
 }
 
 fn decode(batch: &Batch, at: Timestamp) -> (Vec<SanitizedEvent>, Vec<Record>) {

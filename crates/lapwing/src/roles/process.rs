@@ -134,6 +134,8 @@ impl Process {
                 Box::pin(async move { state })
             }),
         ));
+        let retention = index::keep_retention(Arc::clone(&store), stop.clone());
+        self.tasks.spawn(async move { ("retention", retention.await) });
         let (sink, stop) = (Arc::clone(sink), stop.clone());
         self.tasks.spawn(async move { ("store", index::run(source, sink, store, checkpoint, stop).await) });
         Ok(())

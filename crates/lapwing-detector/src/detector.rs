@@ -1,5 +1,7 @@
 //! The detector: events in, alerts out. Pure: no clock, no randomness; time is the events' own.
 
+use std::collections::BTreeMap;
+
 use lapwing_event::{Kind, SanitizedEvent, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -22,15 +24,15 @@ pub struct Detector {
     watch: Watch,
     /// When each key last alerted.
     alerted: Recent<String, i64>,
-    /// The latest event time seen, in nanoseconds.
-    watermark: i64,
+    /// The latest event time seen on each lane, in nanoseconds.
+    lanes: BTreeMap<i32, i64>,
     metrics: DetectorMetrics,
 }
 
 /// What outlives the process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct State {
-    watermark: i64,
+    lanes: BTreeMap<i32, i64>,
     metrics: DetectorMetrics,
     alerted: Recent<String, i64>,
     watch: Watch,
@@ -47,7 +49,7 @@ impl Detector {
             baselines: config.baselines.iter().filter_map(Baseline::new).collect(),
             watch: Watch::default(),
             alerted: Recent::default(),
-            watermark: i64::MIN,
+            lanes: BTreeMap::new(),
             metrics: DetectorMetrics::default(),
             config,
         })
@@ -56,6 +58,12 @@ impl Detector {
     /// Takes in one event. Its own findings come first, then those of sessions that its time shows to be over.
     /// Events of the detector itself and of Lapwing's users (alerts, reviews, audits) are counted and no more.
     pub fn observe(&mut self, event: &SanitizedEvent) -> Vec<Alert> {
+        self.observe_on(0, event)
+    }
+
+    /// As [`Self::observe`], for a topic of several partitions: each is a lane, in order of time by itself. A session
+    /// is over only when every lane has passed its time, so that lanes may be read at different paces.
+    pub fn observe_on(&mut self, lane: i32, event: &SanitizedEvent) -> Vec<Alert> {
         self.metrics.observed += 1;
         if matches!(event.kind, Kind::Alert | Kind::Review | Kind::Audit) {
             return Vec::new();
@@ -74,8 +82,9 @@ impl Detector {
         if self.config.behaviour.enabled {
             alerts.extend(self.watch.observe(event, &self.config.behaviour, &mut self.metrics));
         }
-        self.watermark = self.watermark.max(event.timestamp.nanos());
-        alerts.extend(self.close_silent(self.watermark));
+        let latest = self.lanes.entry(lane).or_insert(i64::MIN);
+        *latest = (*latest).max(event.timestamp.nanos());
+        alerts.extend(self.close_silent(self.watermark()));
         self.keep_new(alerts)
     }
 
@@ -83,8 +92,13 @@ impl Detector {
     /// time: where old events are replayed, the time that they have reached and not that of the wall clock. It
     /// does not move the detector's own time, so that events behind `now` still find their place.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Alert> {
-        let alerts = self.close_silent(now.nanos().max(self.watermark));
+        let alerts = self.close_silent(now.nanos().max(self.watermark()));
         self.keep_new(alerts)
+    }
+
+    /// The time that every lane has reached.
+    fn watermark(&self) -> i64 {
+        self.lanes.values().copied().min().unwrap_or(i64::MIN)
     }
 
     /// Counters of what it did.
@@ -97,7 +111,7 @@ impl Detector {
     pub fn snapshot(&self) -> Vec<u8> {
         let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
         snapshot::encode(&State {
-            watermark: self.watermark,
+            lanes: self.lanes.clone(),
             metrics: self.metrics.clone(),
             alerted: self.alerted.clone(),
             watch: self.watch.clone(),
@@ -109,7 +123,7 @@ impl Detector {
     pub fn restore(config: DetectorConfig, snapshot: &[u8]) -> Result<Self, DetectorError> {
         let mut detector = Self::new(config)?;
         let state = snapshot::decode(snapshot)?;
-        detector.watermark = state.watermark;
+        detector.lanes = state.lanes;
         detector.metrics = state.metrics;
         detector.alerted = state.alerted;
         detector.watch = state.watch;

@@ -5,7 +5,7 @@ use crate::error::DetectorError;
 
 const MARK: &[u8; 4] = b"LWDT";
 /// Raise it whenever the shape of [`State`] changes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 pub(crate) fn encode(state: &State) -> Vec<u8> {
     let mut bytes = MARK.to_vec();

@@ -170,6 +170,28 @@ fn a_tick_ahead_of_the_events_does_not_tear_later_sessions_apart() {
 }
 
 #[test]
+fn lanes_read_at_different_paces_do_not_tear_sessions_apart() {
+    let sessions: Vec<_> = (0..40).map(normal).collect();
+    let mut detector = detector();
+    for lane in 0..2 {
+        let of_lane = sessions.iter().skip(lane).step_by(2).flatten();
+        for event in of_lane {
+            detector.observe_on(i32::try_from(lane).unwrap(), event);
+        }
+    }
+    detector.tick(at(100_000));
+    assert_eq!(detector.metrics().sessions_closed, 40);
+
+    // The same on one lane, where the second half is late: what it closes are pieces.
+    let mut detector = self::detector();
+    for lane in 0..2 {
+        sessions.iter().skip(lane).step_by(2).flatten().for_each(|event| drop(detector.observe(event)));
+    }
+    detector.tick(at(100_000));
+    assert!(detector.metrics().sessions_closed > 40);
+}
+
+#[test]
 fn sessions_and_agents_stay_within_their_bounds() {
     let mut config = DetectorConfig::default();
     config.behaviour.max_sessions = 10;

@@ -103,7 +103,7 @@ fn observe(detector: &mut Detector, batch: &Batch) -> Vec<Alert> {
     let mut alerts = Vec::new();
     for message in &batch.messages {
         match SanitizedEvent::decode(&message.record.value) {
-            Ok(event) => alerts.extend(detector.observe(&event)),
+            Ok(event) => alerts.extend(detector.observe_on(message.partition, &event)),
             // The store writes the dead letter.
             Err(error) => warn!(%error, partition = message.partition, offset = message.offset, "event not looked at"),
         }

@@ -6,6 +6,9 @@ use crate::support::{Server, lapwing};
 async fn the_hijacked_session_raises_an_alert_and_normal_ones_hardly_any() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::up(dir.path());
+    // As a newcomer does it: something was posted before, so that the scenario's past is behind the stream.
+    server.send(&serde_json::json!({"prompt": "hello", "response": "hi"})).await;
+    server.find("hello", 1).await;
     let output = lapwing(&["demo", "--sessions", "300", "--url", &server.url], &[]);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));

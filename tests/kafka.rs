@@ -3,9 +3,11 @@
 
 mod support;
 
+use lapwing_bus::kafka::KafkaConfig;
+use lapwing_emitter::Emitter;
 use serde_json::{Value, json};
 
-use crate::support::{Server, lapwing, wait_for};
+use crate::support::{DEADLINE, Server, lapwing, wait_for};
 
 /// Three processes that share one broker and one data folder each.
 struct Services {
@@ -54,6 +56,14 @@ async fn four_processes_over_kafka_keep_every_promise() {
     assert!(order["content"]["prompt"].as_str().unwrap().contains("[EMAIL"), "{order}");
     assert_eq!(services.store.find("rule:AID-21", 1).await.len(), 1);
 
+    emit_straight_to_the_topic().await;
+    let interaction = services.store.find("service:straight", 2).await;
+    assert!(
+        interaction.iter().all(|event| event["interaction_id"] == interaction[0]["interaction_id"]),
+        "{interaction:?}"
+    );
+    assert!(!Value::from(interaction).to_string().contains("lin.park@mail.example"));
+
     let urls = ["--url", &services.ingest.url, "--store-url", &services.store.url];
     let output = lapwing(&[&["demo", "--sessions", "300"][..], &urls].concat(), &[]);
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -61,9 +71,22 @@ async fn four_processes_over_kafka_keep_every_promise() {
     assert!(printed.contains("AID-31"), "{printed}");
     let share = printed.lines().find(|line| line.contains("normal sessions raised an alert")).unwrap();
     let alarmed: u32 = share.split_whitespace().next().unwrap().parse().unwrap();
-    assert!(alarmed <= 6, "{share}");
+    let alerts = services.store.search("kind:alert AND agent:office-assistant").await;
+    let why = alerts.iter().map(|alert| alert["alert"]["explanation"].to_string()).collect::<Vec<_>>().join("\n");
+    assert!(alarmed <= 6, "{share}\n{why}");
 
     kill_each_service(services, dir.path()).await;
+}
+
+/// An application that links the emitter and knows the brokers: an interaction with a tool call.
+async fn emit_straight_to_the_topic() {
+    let config = KafkaConfig { brokers: broker(), ..KafkaConfig::default() };
+    let emitter = Emitter::builder().service("straight").to_kafka(config).build().unwrap();
+    let interaction = emitter.interaction().model("MockLLM-v1.0").session("s-1").prompt("Mail lin.park@mail.example");
+    interaction.tool_call("send_mail", json!({"to": "lin.park@mail.example"}), "sent");
+    interaction.respond("Done.");
+    drop(interaction);
+    tokio::task::spawn_blocking(move || emitter.flush(DEADLINE)).await.unwrap().unwrap();
 }
 
 /// Sends numbered events while services are killed one after the other, and finds each exactly once.

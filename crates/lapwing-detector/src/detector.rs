@@ -80,7 +80,8 @@ impl Detector {
             }
         }
         if self.config.behaviour.enabled {
-            alerts.extend(self.watch.observe(event, &self.config.behaviour, &mut self.metrics));
+            let watermark = self.watermark();
+            alerts.extend(self.watch.observe(event, watermark, &self.config.behaviour, &mut self.metrics));
         }
         let latest = self.lanes.entry(lane).or_insert(i64::MIN);
         *latest = (*latest).max(event.timestamp.nanos());
@@ -99,6 +100,12 @@ impl Detector {
     /// The time that every lane has reached.
     fn watermark(&self) -> i64 {
         self.lanes.values().copied().min().unwrap_or(i64::MIN)
+    }
+
+    /// The latest event time seen, if there was any event. While no events come, time may be told to have passed
+    /// from here: `tick(latest + silence)`.
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.lanes.values().max().map(|nanos| Timestamp::from_nanos(*nanos))
     }
 
     /// Counters of what it did.

@@ -34,20 +34,22 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Takes in an event; an alert if a tool call follows untrusted text.
+    /// Takes in an event; an alert if a tool call follows untrusted text. `watermark` is the time that the stream has
+    /// reached: a session whose events are late is silent from then on, not from their own time.
     pub(crate) fn observe(
         &mut self,
         event: &SanitizedEvent,
+        watermark: i64,
         config: &BehaviourConfig,
         metrics: &mut DetectorMetrics,
     ) -> Vec<Alert> {
         if !matches!(event.kind, Kind::Llm | Kind::Tool | Kind::Retrieval) {
             return Vec::new();
         }
-        let now = event.timestamp.nanos();
+        let heard = event.timestamp.nanos().max(watermark);
         let agent = format!("{}\u{1f}{}", event.tenant.id, event.agent_key());
         let make = || Session::new(agent.clone(), event, config.limits);
-        let session = self.sessions.touch(&event.partition_key(), now, make);
+        let session = self.sessions.touch(&event.partition_key(), heard, make);
         let mut alerts = Vec::new();
         if let Some(reading) = session.take(event) {
             let model = self.agents.get(&session.agent).and_then(|a| a.model.as_ref());

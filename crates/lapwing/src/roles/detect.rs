@@ -21,6 +21,10 @@ use super::consume::{RETRY, next_batch};
 use super::metrics::DetectorGauges;
 use crate::clock;
 
+/// How long no event must come before silence counts as the passing of time. A shorter pause may only be a partition
+/// that is slower than another.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// How often state and offsets are written down.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -81,9 +85,12 @@ pub async fn run(
     gauges: DetectorGauges,
     stop: CancellationToken,
 ) -> Result<()> {
-    let (mut saved, mut changed) = (Instant::now(), false);
+    let (mut saved, mut changed, mut heard) = (Instant::now(), false, Instant::now());
     while let Some(batch) = next_batch(source.as_mut(), &stop).await? {
-        let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch));
+        if !batch.messages.is_empty() {
+            heard = Instant::now();
+        }
+        let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch, heard.elapsed()));
         changed |= !batch.messages.is_empty() || !alerts.is_empty();
         send(sink.as_ref(), &alerts, &stop).await?;
         gauges.durable(&alerts, clock::now());
@@ -99,7 +106,7 @@ pub async fn run(
     Ok(())
 }
 
-fn observe(detector: &mut Detector, batch: &Batch) -> Vec<Alert> {
+fn observe(detector: &mut Detector, batch: &Batch, silence: Duration) -> Vec<Alert> {
     let mut alerts = Vec::new();
     for message in &batch.messages {
         match SanitizedEvent::decode(&message.record.value) {
@@ -108,8 +115,8 @@ fn observe(detector: &mut Detector, batch: &Batch) -> Vec<Alert> {
             Err(error) => warn!(%error, partition = message.partition, offset = message.offset, "event not looked at"),
         }
     }
-    if batch.messages.is_empty() {
-        alerts.extend(detector.tick(clock::now()));
+    if let Some(latest) = detector.latest().filter(|_| silence >= SILENCE) {
+        alerts.extend(detector.tick(latest + silence));
     }
     alerts
 }

@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 CARGO ?= cargo
-DATA ?= ../shared/eval/pii/dev
 OUT ?= target/eval
+# Evaluations say what they need where it is missing.
+data = $(if $(DATA),$(DATA),$(error name the folder with the labelled sets: make $@ DATA=FOLDER OUT=FOLDER))
 
 .PHONY: help
 help: ## List the targets
@@ -55,8 +56,8 @@ bench-parts: setup ## The benches of the single crates
 
 .PHONY: eval-pii
 eval-pii: setup ## Run the sanitizer over DATA=<folder of *.jsonl[.gz]>, write predictions to OUT=<folder>
-	$(CARGO) run --release --locked -p lapwing-sanitizer --example eval_pii -- $(DATA) $(OUT)
+	$(CARGO) run --release --locked -p lapwing-sanitizer --example eval_pii -- $(data) $(OUT)
 
 .PHONY: eval-detector
 eval-detector: setup ## Fit and score DATA=<folder made by prepare.py>, write scores to OUT=<folder>
-	$(CARGO) run --release --locked -p lapwing-detector --example eval_detector -- $(DATA) $(OUT)
+	$(CARGO) run --release --locked -p lapwing-detector --example eval_detector -- $(data) $(OUT)

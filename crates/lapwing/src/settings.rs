@@ -141,10 +141,18 @@ impl Settings {
             return Err(Faults(faults));
         }
         let settings: Self = serde_json::from_value(given).map_err(|error| Faults(vec![error.to_string()]))?;
-        match settings.telemetry.faults() {
+        match settings.range_faults() {
             faults if faults.is_empty() => Ok(settings),
             faults => Err(Faults(faults)),
         }
+    }
+
+    /// What the types cannot see: values out of range.
+    fn range_faults(&self) -> Vec<String> {
+        let mut faults = self.telemetry.faults();
+        faults.extend(self.ingest.faults().into_iter().map(|fault| format!("ingest.{fault}")));
+        faults.extend(self.detector.validate().err().map(|fault| fault.to_string()));
+        faults
     }
 
     /// Tries every key alone upon the defaults, so that one fault does not hide the next.
@@ -208,6 +216,16 @@ mod tests {
         }
         assert_eq!(faults.len(), 4, "{text}");
         assert!(text.contains("LAPWING__SERVER__LISTEN"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_reported_together() {
+        let mut settings = Settings::default();
+        assert!(settings.range_faults().is_empty());
+        settings.ingest.max_items = 0;
+        settings.detector.behaviour.false_alarm_rate = 0.0;
+        let text = settings.range_faults().join("\n");
+        assert!(text.contains("ingest.max_items") && text.contains("behaviour.false_alarm_rate"), "{text}");
     }
 
     #[test]

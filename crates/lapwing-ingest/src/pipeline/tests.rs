@@ -208,7 +208,7 @@ impl Transact for Away {
             return self.source.send_and_commit(outputs, checkpoint).await;
         }
         let away = Err(BusError::Unavailable("away".to_owned()));
-        if self.answers_lost && self.attempts % 2 == 0 {
+        if self.answers_lost && self.attempts.is_multiple_of(2) {
             self.source.send_and_commit(outputs, checkpoint).await?;
             return away;
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use lapwing_event::{Kind, SanitizedEvent, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Draft};
 use crate::baseline::{Baseline, Deviation, Window};
@@ -11,7 +10,8 @@ use crate::config::DetectorConfig;
 use crate::error::DetectorError;
 use crate::metrics::DetectorMetrics;
 use crate::recent::Recent;
-use crate::snapshot;
+use crate::rules::Rules;
+use crate::snapshot::Parts;
 use crate::threshold::{Crossed, Threshold};
 use crate::watch::Watch;
 
@@ -21,24 +21,19 @@ pub struct Detector {
     config: DetectorConfig,
     thresholds: Vec<Threshold>,
     baselines: Vec<Baseline>,
+    rules: Rules,
     watch: Watch,
     /// When each key last alerted.
     alerted: Recent<String, i64>,
     /// The latest event time seen on each lane, in nanoseconds.
     lanes: BTreeMap<i32, i64>,
     metrics: DetectorMetrics,
+    /// Parts that the snapshot had in a form that is no longer read.
+    restarted: Vec<String>,
 }
 
-/// What outlives the process.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct State {
-    lanes: BTreeMap<i32, i64>,
-    metrics: DetectorMetrics,
-    alerted: Recent<String, i64>,
-    watch: Watch,
-    /// By rule id and field, so that a changed configuration keeps what still fits.
-    baselines: Vec<(String, String, Recent<String, Window>)>,
-}
+/// What a baseline learned, by rule id and field, so that a changed configuration keeps what still fits.
+type LearnedBaselines = Vec<(String, String, Recent<String, Window>)>;
 
 impl Detector {
     /// A detector that has learned nothing yet.
@@ -47,10 +42,12 @@ impl Detector {
         Ok(Self {
             thresholds: config.thresholds.iter().filter_map(Threshold::new).collect(),
             baselines: config.baselines.iter().filter_map(Baseline::new).collect(),
+            rules: Rules::new(&config.rules, seconds(config.allowed_lateness_s)).map_err(DetectorError::Rules)?,
             watch: Watch::default(),
             alerted: Recent::default(),
             lanes: BTreeMap::new(),
             metrics: DetectorMetrics::default(),
+            restarted: Vec::new(),
             config,
         })
     }
@@ -79,6 +76,7 @@ impl Detector {
                 alerts.push(Alert::new(explain_baseline(baseline, &deviation, event), event.timestamp, event));
             }
         }
+        alerts.extend(self.rules.observe(event));
         if self.config.behaviour.enabled {
             let watermark = self.watermark();
             alerts.extend(self.watch.observe(event, watermark, &self.config.behaviour, &mut self.metrics));
@@ -116,31 +114,40 @@ impl Detector {
     /// Everything it has learned, to be given to [`Detector::restore`]. Keep it together with the offset of the
     /// last event observed.
     pub fn snapshot(&self) -> Vec<u8> {
+        let mut parts = Parts::default();
+        parts.put("lanes", 1, &self.lanes);
+        parts.put("metrics", 1, &self.metrics);
+        parts.put("alerted", 1, &self.alerted);
+        parts.put("watch", 2, &self.watch);
         let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
-        snapshot::encode(&State {
-            lanes: self.lanes.clone(),
-            metrics: self.metrics.clone(),
-            alerted: self.alerted.clone(),
-            watch: self.watch.clone(),
-            baselines: baselines.collect(),
-        })
+        parts.put("baselines", 1, &baselines.collect::<LearnedBaselines>());
+        parts.put("rules", 1, self.rules.state());
+        parts.encode()
     }
 
-    /// The detector that wrote `snapshot`: it goes on as if it had never stopped.
+    /// The detector that wrote `snapshot`: it goes on as if it had never stopped. A part that an older version wrote
+    /// in a form that is no longer read begins anew; [`Detector::restarted`] names it.
     pub fn restore(config: DetectorConfig, snapshot: &[u8]) -> Result<Self, DetectorError> {
         let mut detector = Self::new(config)?;
-        let state = snapshot::decode(snapshot)?;
-        detector.lanes = state.lanes;
-        detector.metrics = state.metrics;
-        detector.alerted = state.alerted;
-        detector.watch = state.watch;
+        let mut parts = Parts::decode(snapshot)?;
+        detector.lanes = parts.take("lanes", 1).unwrap_or_default();
+        detector.metrics = parts.take("metrics", 1).unwrap_or_default();
+        detector.alerted = parts.take("alerted", 1).unwrap_or_default();
+        detector.watch = parts.take("watch", 2).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
-        for (id, field, windows) in state.baselines {
+        for (id, field, windows) in parts.take::<LearnedBaselines>("baselines", 1).unwrap_or_default() {
             if let Some(baseline) = detector.baselines.iter_mut().find(|b| b.rule.id == id && b.rule.field == field) {
                 baseline.resume(windows);
             }
         }
+        detector.rules.resume(parts.take("rules", 1).unwrap_or_default());
+        detector.restarted = parts.lost();
         Ok(detector)
+    }
+
+    /// The parts that [`Detector::restore`] had to begin anew.
+    pub fn restarted(&self) -> &[String] {
+        &self.restarted
     }
 
     fn close_silent(&mut self, now: i64) -> Vec<Alert> {

@@ -19,12 +19,14 @@
 mod alert;
 mod baseline;
 pub mod behaviour;
+mod catalogue;
 mod config;
 mod detector;
 mod error;
 mod metric;
 mod metrics;
 mod recent;
+mod rules;
 mod session;
 mod snapshot;
 #[cfg(test)]
@@ -38,4 +40,5 @@ pub use config::{BehaviourConfig, DetectorConfig};
 pub use detector::Detector;
 pub use error::DetectorError;
 pub use metrics::DetectorMetrics;
+pub use rules::{RuleFault, RuleSet, RuleSummary, RuleText, RulesConfig};
 pub use threshold::ThresholdRule;

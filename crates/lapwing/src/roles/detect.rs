@@ -58,6 +58,12 @@ impl State {
                 path.display()
             )
         })?;
+        if !detector.restarted().is_empty() {
+            warn!(
+                parts = detector.restarted().join(","),
+                "an older version wrote these parts of the state; they are learned again"
+            );
+        }
         Ok(Self { detector, checkpoint, path })
     }
 

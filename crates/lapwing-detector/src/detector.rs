@@ -7,6 +7,7 @@ use lapwing_event::{Kind, SanitizedEvent, Timestamp};
 use crate::alert::{Alert, Draft};
 use crate::baseline::{Baseline, Deviation, Window};
 use crate::config::DetectorConfig;
+use crate::detections::Detections;
 use crate::error::DetectorError;
 use crate::metrics::DetectorMetrics;
 use crate::recent::Recent;
@@ -22,6 +23,7 @@ pub struct Detector {
     thresholds: Vec<Threshold>,
     baselines: Vec<Baseline>,
     rules: Rules,
+    detections: Detections,
     watch: Watch,
     /// When each key last alerted.
     alerted: Recent<String, i64>,
@@ -43,6 +45,7 @@ impl Detector {
             thresholds: config.thresholds.iter().filter_map(Threshold::new).collect(),
             baselines: config.baselines.iter().filter_map(Baseline::new).collect(),
             rules: Rules::new(&config.rules, seconds(config.allowed_lateness_s)).map_err(DetectorError::Rules)?,
+            detections: Detections::default(),
             watch: Watch::default(),
             alerted: Recent::default(),
             lanes: BTreeMap::new(),
@@ -77,6 +80,8 @@ impl Detector {
             }
         }
         alerts.extend(self.rules.observe(event));
+        let lateness = seconds(self.config.allowed_lateness_s);
+        alerts.extend(self.detections.observe(event, &self.config.detections, lateness));
         if self.config.behaviour.enabled {
             let watermark = self.watermark();
             alerts.extend(self.watch.observe(event, watermark, &self.config.behaviour, &mut self.metrics));
@@ -122,6 +127,7 @@ impl Detector {
         let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
         parts.put("baselines", 1, &baselines.collect::<LearnedBaselines>());
         parts.put("rules", 1, self.rules.state());
+        self.detections.save(&mut parts);
         parts.encode()
     }
 
@@ -141,6 +147,7 @@ impl Detector {
             }
         }
         detector.rules.resume(parts.take("rules", 1).unwrap_or_default());
+        detector.detections = Detections::load(&mut parts);
         detector.restarted = parts.lost();
         Ok(detector)
     }
@@ -152,7 +159,9 @@ impl Detector {
 
     fn close_silent(&mut self, now: i64) -> Vec<Alert> {
         let idle = seconds(self.config.behaviour.session_idle_s);
-        self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics)
+        let mut alerts = self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics);
+        alerts.extend(self.detections.silent(now, &self.config.detections));
+        alerts
     }
 
     /// Leaves out alerts whose key had one within the deduplication window, and counts the rest.

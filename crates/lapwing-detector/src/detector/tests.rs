@@ -84,10 +84,11 @@ fn run(detector: &mut Detector, events: &[SanitizedEvent]) -> Vec<Alert> {
     events.iter().flat_map(|e| detector.observe(e)).collect()
 }
 
-/// Without the rules, whose findings are tested beside them.
+/// Without the rules and the other detections, whose findings are tested beside them.
 fn config() -> DetectorConfig {
     let mut config = DetectorConfig::default();
     config.rules.builtin = false;
+    config.detections.enabled = false;
     config
 }
 
@@ -225,6 +226,26 @@ fn a_snapshot_of_another_version_or_of_noise_is_refused() {
     assert!(matches!(restore(b"noise"), Err(DetectorError::Damaged(_))));
     bytes[4] = 0xff;
     assert!(matches!(restore(&bytes), Err(DetectorError::Version { found: 255, .. })));
+}
+
+#[test]
+fn rules_and_detections_go_through_a_snapshot() {
+    let blocked = |i: i64| {
+        let mut event = (*llm(&format!("s{i}"), i * 60, &format!("let me in, said visitor number {i}"))).clone();
+        event.user = Some(lapwing_event::User { id: "u".to_owned() });
+        event.outcome = lapwing_event::Outcome::Blocked;
+        seal(event)
+    };
+    let mut detector = Detector::new(DetectorConfig::default()).unwrap();
+    assert!((0..4).all(|i| detector.observe(&blocked(i)).is_empty()));
+    let mut restored = Detector::restore(DetectorConfig::default(), &detector.snapshot()).unwrap();
+    assert!(restored.restarted().is_empty(), "{:?}", restored.restarted());
+    let found: Vec<_> = restored.observe(&blocked(4)).iter().map(|a| a.finding().rule_id.clone()).collect();
+    assert_eq!(found, ["AID-03"]);
+    let mut passed = (*blocked(5)).clone();
+    passed.outcome = lapwing_event::Outcome::Ok;
+    let found: Vec<_> = restored.observe(&seal(passed)).iter().map(|a| a.finding().rule_id.clone()).collect();
+    assert_eq!(found, ["AID-04"]);
 }
 
 proptest! {

@@ -201,6 +201,19 @@ pub(crate) struct Timeline {
 const MAX_EVIDENCE: usize = 20;
 
 impl Timeline {
+    /// Puts an event with a label in its place; the events of a window of length `span` around it that holds so many
+    /// different labels, if there is one.
+    pub(crate) fn take_distinct(
+        &mut self,
+        (at, event, label): (i64, EventId, u64),
+        (span, lateness): (i64, i64),
+        needed: usize,
+    ) -> Option<Vec<EventId>> {
+        let entry = Entry { at, event, place: 0, label };
+        let index = self.insert(entry, span.saturating_add(lateness), 8 * needed)?;
+        self.window(index, span, Full::Distinct(needed))
+    }
+
     /// Puts a match in its place, and says which; none if it is known already or older than `keep` before the newest.
     fn insert(&mut self, entry: Entry, keep: i64, capacity: usize) -> Option<usize> {
         let newest = self.entries.last().map_or(entry.at, |last| last.at.max(entry.at));

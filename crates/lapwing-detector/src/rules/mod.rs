@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Draft};
 use crate::recent::Recent;
-use correlation::{Bounds, Timeline};
+use correlation::Bounds;
+pub(crate) use correlation::Timeline;
 use set::Hit;
 
 /// Settings of the rules.

@@ -198,7 +198,10 @@ fn explain_call(verdict: &Verdict, reading: &Reading<'_>, session: &Session, eve
     }
     words.push_str(&match verdict.sessions {
         0 => format!("; probability {:.2} by the features that need no history", verdict.probability),
-        n => format!("; probability {:.2}, p-value {:.4} against {n} sessions of this agent", verdict.probability, verdict.p),
+        n => format!(
+            "; probability {:.2}, p-value {:.4} against {n} sessions of this agent",
+            verdict.probability, verdict.p
+        ),
     });
     let mut event_ids: Vec<_> = [order, origin].into_iter().flatten().map(|s| s.event).collect();
     event_ids.push(event.id);

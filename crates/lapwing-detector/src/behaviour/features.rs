@@ -11,7 +11,7 @@ use super::text::{Term, group};
 use super::trace::Trace;
 
 /// Number of features that need no history.
-pub(crate) const STATIC: usize = 14;
+pub(crate) const STATIC: usize = 15;
 
 /// The features of one call. See [`Feature`] for the positions.
 pub(crate) type Features = [f32; STATIC];
@@ -47,6 +47,8 @@ pub(crate) enum Feature {
     PromptPieces,
     /// The user told the agent to do what this text says, and the text does not speak to a machine.
     Sanctioned,
+    /// The call acts, and the prompt does not ask for it.
+    Unasked,
 }
 
 /// A call with the origins of its pieces, to be put into numbers.
@@ -82,6 +84,7 @@ impl Found<'_, '_, '_> {
         let prose = self.prose();
         set(F::Prose, prose);
         set(F::ProseActs, prose * acts * (1.0 - asked));
+        set(F::Unasked, acts * (1.0 - asked));
         set(F::Writes, writes);
         set(F::Leaves, leaves);
         set(F::PromptVerb, prompt_verb);
@@ -227,6 +230,7 @@ const WEIGHTS: [f32; STATIC] = [
     -0.5, // PromptVerb
     -1.9, // PromptPieces
     -1.6, // Sanctioned
+    0.0,  // Unasked
 ];
 
 /// What an order that nobody followed adds to the log-odds of a session, at most: too little to alarm, enough

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, Tail};
-use super::features::{EXPOSURE, logit};
+use super::features::{EXPOSURE, Feature, logit};
 use super::habits::Habits;
 use super::sequence::{Ppm, Surprise};
 use super::text::Term;
@@ -128,8 +128,20 @@ impl Learned {
             provenance,
             call,
             traceable: !digest.prompt.is_empty() || digest.calls.iter().any(|c| !c.edges.is_empty()),
-            consistency: digest.consistency,
+            consistency: digest.consistency + FAN_OUT * self.habits.fan_out(&digest.fans) + self.unasked(digest),
         }
+    }
+
+    /// How far a call acts that neither the prompt nor what the agent does with such prompts explains.
+    fn unasked(&self, digest: &Digest) -> f32 {
+        if digest.prompt.is_empty() {
+            return 0.0;
+        }
+        let unasked = digest.calls.iter().map(|call| {
+            let unexpected = self.habits.unexpected(&digest.prompt, call.tool);
+            call.features[Feature::Unasked as usize] * unexpected
+        });
+        UNASKED * unasked.fold(0.0, f32::max)
     }
 }
 
@@ -247,14 +259,19 @@ fn median_length(history: &[Digest]) -> usize {
     lengths.get(lengths.len() / 2).copied().unwrap_or(0)
 }
 
-/// One number for the surprise of a session: a rigid workflow is broken by one step, while a long session
-/// always has a step never seen before, and only its mean tells.
+/// One number for the surprise of a session: a rigid workflow is broken by one step or by a tool that it seldom
+/// holds, while a long session always has a step never seen before, and only its mean tells.
 fn strangeness(surprise: &Surprise, long: bool) -> f32 {
-    if long { surprise.mean } else { surprise.max + 0.2 * surprise.total }
+    if long { surprise.steady } else { surprise.max + surprise.rarest + 0.2 * surprise.total }
 }
 
+/// What an argument that goes through `e` times as many targets as usual adds to the consistency score.
+const FAN_OUT: f32 = 1.0;
+/// What an act that nothing explains adds to it, at most.
+const UNASKED: f32 = 1.5;
+
 /// Shares of the false-alarm budget: sequence, provenance, consistency.
-const WEIGHTS: [f64; 3] = [0.15, 0.7, 0.15];
+const WEIGHTS: [f64; 3] = [0.15, 0.55, 0.3];
 
 impl Channels {
     /// Smooth tail probabilities of sequence, provenance and consistency.
@@ -278,8 +295,8 @@ fn blended(own: &Calibration, logit: f32) -> f64 {
 }
 
 /// The largest logit of a normal session follows about this logistic distribution.
-const PRIOR_MIDDLE: f32 = -2.6;
-const PRIOR_SLOPE: f64 = 0.85;
+const PRIOR_MIDDLE: f32 = -0.3;
+const PRIOR_SLOPE: f64 = 1.5;
 
 /// The combined score: `-log10` of the weighted harmonic mean of the tail probabilities (Wilson, 2019). The
 /// smallest decides, the others break ties, and a channel that sees nothing leaves the order of the rest alone.

@@ -49,8 +49,10 @@ pub struct Digest {
     /// The stems of the prompt, sorted; equal prompts are one task.
     pub(crate) prompt: Vec<Term>,
     pub(crate) calls: Vec<CallDigest>,
-    /// Score of the consistency channel.
+    /// What needs no history of the consistency channel's score.
     pub(crate) consistency: f32,
+    /// Argument slots that were given several identifiers, with how many.
+    pub(crate) fans: Vec<(Term, u8)>,
     /// 0–1: how much an order in tool output spoke to the machine and against its task, followed or not.
     pub(crate) exposure: f32,
 }
@@ -234,6 +236,7 @@ impl Trace {
             prompt: self.prompt_stems.clone(),
             calls: self.calls.clone(),
             consistency: self.consistency.score(),
+            fans: self.consistency.fans(),
             exposure: self.exposure,
         }
     }

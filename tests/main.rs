@@ -8,7 +8,6 @@ mod commands;
 mod demo;
 mod pipeline;
 mod restart;
-mod rules;
 mod shutdown;
 mod support;
 mod tidy;

@@ -19,15 +19,12 @@
 mod alert;
 mod baseline;
 pub mod behaviour;
-mod catalogue;
 mod config;
-mod detections;
 mod detector;
 mod error;
 mod metric;
 mod metrics;
 mod recent;
-mod rules;
 mod session;
 mod snapshot;
 #[cfg(test)]
@@ -38,9 +35,7 @@ mod watch;
 pub use alert::Alert;
 pub use baseline::{BaselineRule, Per, Side};
 pub use config::{BehaviourConfig, DetectorConfig};
-pub use detections::DetectionsConfig;
 pub use detector::Detector;
 pub use error::DetectorError;
 pub use metrics::DetectorMetrics;
-pub use rules::{RuleFault, RuleSet, RuleSummary, RuleText, RulesConfig};
 pub use threshold::ThresholdRule;

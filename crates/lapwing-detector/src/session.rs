@@ -116,14 +116,10 @@ impl Session {
 /// The envelope of a session's first event, without its content: an alert that comes when the session is over
 /// needs tenant, service, agent and user.
 #[derive(Debug, Clone)]
-pub(crate) struct Envelope(SanitizedEvent);
+struct Envelope(SanitizedEvent);
 
 impl Envelope {
-    pub(crate) fn event(&self) -> &SanitizedEvent {
-        &self.0
-    }
-
-    pub(crate) fn of(event: &SanitizedEvent) -> Self {
+    fn of(event: &SanitizedEvent) -> Self {
         let empty = Draft {
             rule_id: String::new(),
             title: None,

@@ -1,10 +1,7 @@
-//! Words that say what stands beside them: "passport", "Konto", "call me at". Finds where they stand in a text and
-//! answers whether one of a class stands near a place; decides nothing by itself.
+//! Words that say what stands beside them: "passport", "Konto", "call me at". Answers whether one of a class stands near
+//! a place; decides nothing by itself.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// A set of word classes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +35,10 @@ impl Class {
 
     pub(crate) const fn or(self, other: Class) -> Class {
         Class(self.0 | other.0)
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     pub(crate) const fn meets(self, other: Class) -> bool {
@@ -178,24 +179,10 @@ const WORDS: &[(Class, &str)] = &[
     ),
 ];
 
-static AUTOMATON: LazyLock<(AhoCorasick, Vec<Class>)> = LazyLock::new(|| {
-    let mut words: Vec<(&str, Class)> = Vec::new();
-    for (class, list) in WORDS {
-        for word in list.split('|') {
-            match words.iter_mut().find(|(known, _)| *known == word) {
-                Some((_, classes)) => *classes = classes.or(*class),
-                None => words.push((word, *class)),
-            }
-        }
-    }
-    let automaton = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::LeftmostLongest)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(words.iter().map(|(word, _)| word))
-        .expect("the word list fits in an automaton");
-    (automaton, words.into_iter().map(|(_, class)| class).collect())
-});
+/// Every word with its class, in lower case. Some words are of several classes.
+pub(crate) fn words() -> impl Iterator<Item = (Class, &'static str)> {
+    WORDS.iter().flat_map(|(class, list)| list.split('|').map(|word| (*class, word)))
+}
 
 /// A word of some class, and where it stands.
 #[derive(Debug, Clone, Copy)]
@@ -205,7 +192,8 @@ pub(crate) struct Mention {
     pub(crate) class: Class,
 }
 
-/// All words of a text that say something, in order.
+/// All words of a text that say something, in order, none inside of another.
+#[derive(Debug, Default)]
 pub(crate) struct Mentions {
     all: Vec<Mention>,
     /// Every class that occurs: most texts hold no word of most classes.
@@ -218,19 +206,21 @@ const REACH_BEFORE: usize = 56;
 const REACH_AFTER: usize = 18;
 
 impl Mentions {
-    pub(crate) fn of(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let (automaton, classes) = &*AUTOMATON;
-        let hits = automaton.find_iter(text).filter(|hit| is_word(bytes, hit.start(), hit.end()));
-        let all: Vec<Mention> = hits
-            .map(|hit| Mention {
-                start: hit.start(),
-                end: hit.end() + usize::from(is_plural(bytes, hit.end())),
-                class: classes[hit.pattern().as_usize()],
-            })
-            .collect();
-        let classes = all.iter().fold(Class::default(), |classes, mention| classes.or(mention.class));
-        Mentions { all, classes }
+    /// None yet, with room for those of a text of `length` bytes.
+    pub(crate) fn for_length(length: usize) -> Self {
+        Self { all: Vec::with_capacity(length / 32 + 4), classes: Class::default() }
+    }
+
+    /// Adds the word at `word` of a text of `bytes`.
+    pub(crate) fn push(&mut self, bytes: &[u8], word: Range<usize>, class: Class) {
+        self.classes = self.classes.or(class);
+        let end = word.end + usize::from(is_plural(bytes, word.end));
+        self.all.push(Mention { start: word.start, end, class });
+    }
+
+    /// Where the last word ends.
+    pub(crate) fn end(&self) -> usize {
+        self.all.last().map_or(0, |mention| mention.end)
     }
 
     /// Whether a word of `class` stands anywhere.
@@ -238,8 +228,13 @@ impl Mentions {
         self.classes.meets(class)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Mention> + '_ {
-        self.all.iter().copied()
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The word number `number`, from zero.
+    pub(crate) fn get(&self, number: usize) -> Mention {
+        self.all[number]
     }
 
     /// Whether a word of `class` stands shortly before or just after `range`.
@@ -267,38 +262,41 @@ impl Mentions {
     }
 }
 
-fn is_plural(bytes: &[u8], end: usize) -> bool {
-    bytes.get(end) == Some(&b's') && !bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphanumeric())
+impl Mention {
+    /// Whether `start..end` is a word of its own or a part of `snake_case` or `camelCase`.
+    pub(crate) fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
+        let first = bytes[start];
+        if !first.is_ascii_alphabetic() {
+            return true;
+        }
+        let opens = match start.checked_sub(1).map(|i| bytes[i]) {
+            Some(before) if before.is_ascii_alphabetic() => before.is_ascii_lowercase() && first.is_ascii_uppercase(),
+            Some(before) => before < 0x80,
+            None => true,
+        };
+        let last = bytes[end - 1];
+        let closes = |next: Option<&u8>| match next {
+            Some(next) if next.is_ascii_alphabetic() => last.is_ascii_lowercase() && next.is_ascii_uppercase(),
+            Some(next) => *next < 0x80 || !last.is_ascii_alphabetic() || *next >= 0xe0,
+            None => true,
+        };
+        opens && (closes(bytes.get(end)) || (bytes.get(end) == Some(&b's') && closes(bytes.get(end + 1))))
+    }
 }
 
-/// Whether the hit is a word of its own or a part of `snake_case` or `camelCase`.
-fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
-    let first = bytes[start];
-    if !first.is_ascii_alphabetic() {
-        return true;
-    }
-    let opens = match start.checked_sub(1).map(|i| bytes[i]) {
-        Some(before) if before.is_ascii_alphabetic() => before.is_ascii_lowercase() && first.is_ascii_uppercase(),
-        Some(before) => before < 0x80,
-        None => true,
-    };
-    let last = bytes[end - 1];
-    let closes = |next: Option<&u8>| match next {
-        Some(next) if next.is_ascii_alphabetic() => last.is_ascii_lowercase() && next.is_ascii_uppercase(),
-        Some(next) => *next < 0x80 || !last.is_ascii_alphabetic() || *next >= 0xe0,
-        None => true,
-    };
-    opens && (closes(bytes.get(end)) || (bytes.get(end) == Some(&b's') && closes(bytes.get(end + 1))))
+fn is_plural(bytes: &[u8], end: usize) -> bool {
+    bytes.get(end) == Some(&b's') && !bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::triggers::Signs;
 
     fn check(text: &str, class: Class, expect: bool) {
         let at = text.find('#').unwrap();
-        assert_eq!(Mentions::of(text).near(class, &(at..at + 1)), expect, "{text:?}");
+        assert_eq!(Signs::of(text, &[]).mentions.near(class, &(at..at + 1)), expect, "{text:?}");
     }
 
     #[test]

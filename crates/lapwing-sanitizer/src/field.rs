@@ -1,11 +1,9 @@
 //! Names of fields: what the key in front of a value says of it. `customerPhone`, `billing-address.zip`, `SSN`.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::LazyLock;
 
 use crate::context::Class;
-use crate::names::Fnv;
+use crate::words::WordTable;
 
 /// What a key says of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,37 +168,81 @@ const KEYS: &[(Field, &str)] = &[
     ),
 ];
 
-static FIELDS: LazyLock<HashMap<&'static str, Field, BuildHasherDefault<Fnv>>> = LazyLock::new(|| {
-    let pairs = KEYS.iter().flat_map(|(field, keys)| keys.split_whitespace().map(|key| (key, *field)));
-    pairs.collect()
-});
+/// Every key with the number of its field in [`KEYS`], from one.
+fn listed() -> impl Iterator<Item = (&'static str, u8)> + Clone {
+    (1..).zip(KEYS).flat_map(|(number, (_, keys))| keys.split_whitespace().map(move |key| (key, number)))
+}
+
+static FIELDS: LazyLock<WordTable> = LazyLock::new(|| WordTable::new(listed(), |_, new| new));
 
 /// Longest key that is looked up, in bytes.
 const MAX_KEY: usize = 64;
+/// Most words of a key from which on the rest is looked up.
+const MAX_WORDS: usize = 12;
+
+/// A key in lower case without its signs, in place: there is one at every assignment.
+struct Flat {
+    bytes: [u8; MAX_KEY * 2],
+    length: usize,
+    /// Where each word of the key begins.
+    words: [usize; MAX_WORDS],
+    count: usize,
+}
+
+impl Flat {
+    fn read_ascii(&mut self, key: &[u8]) {
+        let mut before = b' ';
+        for &byte in key {
+            if byte.is_ascii_alphanumeric() {
+                self.open_if(
+                    !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && byte.is_ascii_uppercase(),
+                );
+                self.bytes[self.length] = byte.to_ascii_lowercase();
+                self.length += 1;
+            }
+            before = byte;
+        }
+    }
+
+    fn read(&mut self, key: &str) {
+        let mut before = ' ';
+        for c in key.chars() {
+            if c.is_alphanumeric() {
+                self.open_if(!before.is_alphanumeric() || before.is_lowercase() && c.is_uppercase());
+                c.to_lowercase().for_each(|c| self.push(c));
+            }
+            before = c;
+        }
+    }
+
+    fn open_if(&mut self, opens: bool) {
+        if opens && self.count < MAX_WORDS {
+            self.words[self.count] = self.length;
+            self.count += 1;
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        if let Some(room) = self.bytes.get_mut(self.length..self.length + c.len_utf8()) {
+            self.length += c.encode_utf8(room).len();
+        }
+    }
+}
 
 /// What `key` says of its value: the whole key, else its last words (`customer_phone`, `shippingCity`).
 pub(crate) fn of(key: &str) -> Option<Field> {
     let key = if key.len() > MAX_KEY { key.get(key.len() - MAX_KEY..)? } else { key };
-    let mut flat = String::with_capacity(key.len());
-    // Where each word of the key begins in `flat`.
-    let mut words = [0usize; 12];
-    let mut count = 0;
-    let mut previous = ' ';
-    for c in key.chars() {
-        let opens = !previous.is_alphanumeric() || (previous.is_lowercase() && c.is_uppercase());
-        if c.is_alphanumeric() {
-            if opens && count < words.len() {
-                words[count] = flat.len();
-                count += 1;
-            }
-            match c.is_ascii() {
-                true => flat.push(c.to_ascii_lowercase()),
-                false => flat.extend(c.to_lowercase()),
-            }
-        }
-        previous = c;
+    let mut flat = Flat { bytes: [0; MAX_KEY * 2], length: 0, words: [0; MAX_WORDS], count: 0 };
+    match key.is_ascii() {
+        true => flat.read_ascii(key.as_bytes()),
+        false => flat.read(key),
     }
-    let known = words[..count].iter().find_map(|&start| FIELDS.get(&flat[start..]).map(|field| (start, *field)));
+    let words = &flat.words[..flat.count];
+    let flat = &flat.bytes[..flat.length];
+    let known = words.iter().find_map(|&start| match FIELDS.get(&flat[start..]) {
+        0 => None,
+        number => Some((start, KEYS[usize::from(number) - 1].0)),
+    });
     match known {
         // `file_name`, `agent name`, `host`: the last word alone says too little of a name.
         Some((start, Field::Name)) if start > 0 => person_words(&flat[..start]).then_some(Field::FullName),
@@ -211,7 +253,7 @@ pub(crate) fn of(key: &str) -> Option<Field> {
     }
 }
 
-fn person_words(prefix: &str) -> bool {
+fn person_words(prefix: &[u8]) -> bool {
     const PERSONS: [&str; 28] = [
         "customer",
         "client",
@@ -242,12 +284,13 @@ fn person_words(prefix: &str) -> bool {
         "beneficiary",
         "nominee",
     ];
-    PERSONS.iter().any(|person| prefix.ends_with(person))
+    PERSONS.iter().any(|person| prefix.ends_with(person.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::testing::check_distinct;
 
     #[test]
     fn keys_are_known_whatever_their_style() {
@@ -263,5 +306,10 @@ mod tests {
         check("name", Some(Field::Name));
         check("orderId", Some(Field::Reference));
         check("whatever", None);
+    }
+
+    #[test]
+    fn the_keys_are_told_apart() {
+        check_distinct(listed().map(|(key, _)| key));
     }
 }

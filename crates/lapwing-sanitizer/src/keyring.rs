@@ -98,10 +98,20 @@ impl KeyRing {
         self.0.last().expect("a ring holds at least one key")
     }
 
-    /// HMAC-SHA256 of the label and the value under the active key of the tenant.
-    pub(crate) fn digest(&self, tenant: &TenantId, label: &str, value: &str) -> [u8; 32] {
-        let tenant_key = hmac(&self.active().secret, &[b"lapwing tenant", tenant.as_str().as_bytes()]);
-        hmac(&tenant_key, &[label.as_bytes(), value.as_bytes()])
+    /// The key of `tenant` under the active key.
+    pub(crate) fn tenant_key(&self, tenant: &TenantId) -> TenantKey {
+        let key = digest(&keyed(&self.active().secret), &["lapwing tenant", tenant.as_str()]);
+        TenantKey(keyed(&key))
+    }
+}
+
+/// The key of a tenant.
+pub(crate) struct TenantKey(Hmac<Sha256>);
+
+impl TenantKey {
+    /// HMAC-SHA256 of the label and the value.
+    pub(crate) fn digest(&self, label: &str, value: &str) -> [u8; 32] {
+        digest(&self.0, &[label, value])
     }
 }
 
@@ -126,11 +136,15 @@ fn parse_key(line: &str) -> Option<Key> {
     Some(Key { id: id.to_owned(), secret })
 }
 
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
 /// The parts are separated by a zero byte, which no label and no tenant holds.
-fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+fn digest(key: &Hmac<Sha256>, parts: &[&str]) -> [u8; 32] {
+    let mut mac = key.clone();
     for part in parts {
-        mac.update(part);
+        mac.update(part.as_bytes());
         mac.update(&[0]);
     }
     mac.finalize().into_bytes().into()
@@ -160,13 +174,13 @@ mod tests {
     fn digests_differ_by_tenant_label_value_and_key() {
         let (one, two) = (TenantId::new("one").unwrap(), TenantId::new("two").unwrap());
         let ring = KeyRing::generate([1; 32]);
-        let base = ring.digest(&one, "EMAIL", "a");
-        assert_eq!(base, ring.digest(&one, "EMAIL", "a"));
+        let base = ring.tenant_key(&one).digest("EMAIL", "a");
+        assert_eq!(base, ring.tenant_key(&one).digest("EMAIL", "a"));
         for other in [
-            ring.digest(&two, "EMAIL", "a"),
-            ring.digest(&one, "PHONE", "a"),
-            ring.digest(&one, "EMAIL", "b"),
-            ring.rotated([2; 32]).digest(&one, "EMAIL", "a"),
+            ring.tenant_key(&two).digest("EMAIL", "a"),
+            ring.tenant_key(&one).digest("PHONE", "a"),
+            ring.tenant_key(&one).digest("EMAIL", "b"),
+            ring.rotated([2; 32]).tenant_key(&one).digest("EMAIL", "a"),
         ] {
             assert_ne!(base, other);
         }

@@ -1,31 +1,26 @@
 //! The gazetteer: given names and family names of many cultures in Latin script, and the ordinary words that look like
 //! them. Without accents and case.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
-/// FNV-1a: the sets are fixed, so nobody can choose their keys.
-#[derive(Default)]
-pub(crate) struct Fnv(u64);
+use crate::recognizers::person::NOT_A_NAME;
+use crate::words::WordTable;
 
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
+static WORDS: LazyLock<WordTable> = LazyLock::new(|| WordTable::new(listed(), |old, new| old | new));
 
-    fn write(&mut self, bytes: &[u8]) {
-        let start = if self.0 == 0 { 0xcbf2_9ce4_8422_2325 } else { self.0 };
-        self.0 = bytes.iter().fold(start, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-    }
+const FIRST: u8 = 1;
+const LAST: u8 = 1 << 1;
+const ORDINARY: u8 = 1 << 2;
+const THING: u8 = 1 << 3;
+
+/// Every word of the lists, with the list it is of.
+fn listed() -> impl Iterator<Item = (&'static str, u8)> + Clone {
+    let of = |list: &'static str, flag| list.split_whitespace().map(move |word| (word, flag));
+    of(include_str!("data/first_names.txt"), FIRST)
+        .chain(of(include_str!("data/last_names.txt"), LAST))
+        .chain(of(include_str!("data/ordinary_words.txt"), ORDINARY))
+        .chain(NOT_A_NAME.iter().map(|word| (*word, THING)))
 }
-
-type Words = HashSet<&'static str, BuildHasherDefault<Fnv>>;
-
-static FIRST: LazyLock<Words> = LazyLock::new(|| include_str!("data/first_names.txt").split_whitespace().collect());
-static LAST: LazyLock<Words> = LazyLock::new(|| include_str!("data/last_names.txt").split_whitespace().collect());
-static ORDINARY: LazyLock<Words> =
-    LazyLock::new(|| include_str!("data/ordinary_words.txt").split_whitespace().collect());
 
 /// What the lists know of a word.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) first: bool,
     pub(crate) last: bool,
     pub(crate) ordinary: bool,
+    /// Whether organizations, places and things have the word in their names and people do not.
+    pub(crate) thing: bool,
 }
 
 /// Longest word that is looked up, in bytes.
@@ -45,45 +42,44 @@ pub(crate) fn known(word: &str) -> Known {
     }
     let mut buffer = [0u8; MAX_NAME * 2];
     let folded = fold(word, &mut buffer);
-    let of = |word: &str| Known {
-        first: FIRST.contains(word),
-        last: LAST.contains(word),
-        ordinary: ORDINARY.contains(word),
-    };
-    match folded.split_once('-') {
-        Some((head, tail)) => {
-            let (head, tail) = (of(head), of(tail));
-            Known {
-                first: head.first && tail.first,
-                last: head.last && tail.last,
-                ordinary: head.ordinary || tail.ordinary,
-            }
+    let flags = match folded.iter().position(|b| *b == b'-') {
+        Some(hyphen) => {
+            let (head, tail) = (WORDS.get(&folded[..hyphen]), WORDS.get(&folded[hyphen + 1..]));
+            head & tail & (FIRST | LAST) | (head | tail) & ORDINARY
         }
-        None => of(folded),
-    }
+        None => WORDS.get(folded),
+    };
+    let has = |flag| flags & flag != 0;
+    Known { first: has(FIRST), last: has(LAST), ordinary: has(ORDINARY), thing: has(THING) }
 }
 
-/// `word` in lower case, without accents and apostrophes.
-fn fold<'b>(word: &str, buffer: &'b mut [u8; MAX_NAME * 2]) -> &'b str {
+/// `word` in lower case, without accents, apostrophes and points.
+fn fold<'b>(word: &str, buffer: &'b mut [u8; MAX_NAME * 2]) -> &'b [u8] {
     let mut length = 0;
+    if word.is_ascii() {
+        for byte in word.bytes().filter(|b| !matches!(b, b'\'' | b'.')) {
+            buffer[length] = byte.to_ascii_lowercase();
+            length += 1;
+        }
+        return &buffer[..length];
+    }
+    let mut push = |bytes: &[u8]| {
+        if length + bytes.len() <= buffer.len() {
+            buffer[length..length + bytes.len()].copy_from_slice(bytes);
+            length += bytes.len();
+        }
+    };
     for c in word.chars() {
-        let mut push = |text: &str| {
-            if length + text.len() <= buffer.len() {
-                buffer[length..length + text.len()].copy_from_slice(text.as_bytes());
-                length += text.len();
-            }
-        };
         match c {
-            'A'..='Z' => push(c.to_ascii_lowercase().encode_utf8(&mut [0; 4])),
-            '\0'..='\x7f' if c != '\'' && c != '.' => push(c.encode_utf8(&mut [0; 4])),
-            '\0'..='\x7f' => {}
+            '\'' | '.' => {}
+            '\0'..='\x7f' => push(&[c.to_ascii_lowercase() as u8]),
             _ => match plain(c) {
-                "" => c.to_lowercase().for_each(|c| push(c.encode_utf8(&mut [0; 4]))),
-                text => push(text),
+                "" => c.to_lowercase().for_each(|c| push(c.encode_utf8(&mut [0; 4]).as_bytes())),
+                text => push(text.as_bytes()),
             },
         }
     }
-    std::str::from_utf8(&buffer[..length]).expect("only whole characters were copied")
+    &buffer[..length]
 }
 
 /// The ASCII letters for a Latin letter with a mark.
@@ -119,6 +115,7 @@ fn plain(c: char) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::testing::check_distinct;
 
     #[test]
     fn names_are_known_without_accents_and_case() {
@@ -126,6 +123,14 @@ mod tests {
         assert!(known("Anne-Marie").first);
         assert!(known("Mark").ordinary && known("Mark").first);
         assert!(!known("Lapwing").first && !known("Lapwing").last);
-        assert!(FIRST.len() > 2000 && LAST.len() > 2000);
+        assert!(known("Group").thing && !known("Anne-Group").thing);
+    }
+
+    #[test]
+    fn the_lists_are_long_and_their_words_are_told_apart() {
+        for flag in [FIRST, LAST, ORDINARY] {
+            assert!(listed().filter(|(_, list)| *list == flag).count() > 2000);
+        }
+        check_distinct(listed().map(|(word, _)| word));
     }
 }

@@ -1,13 +1,15 @@
 //! From a finding to what stands in its place.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use lapwing_event::TenantId;
 
 use crate::SanitizerError;
 use crate::config::{Action, SanitizerConfig};
 use crate::entity::{EntityType, Finding};
-use crate::keyring::{KeyRing, MAX_KEY_ID, hex};
+use crate::keyring::{KeyRing, MAX_KEY_ID, TenantKey, hex};
 
 /// Bytes of the digest in a pseudonym: 64 bits.
 const PSEUDONYM_BYTES: usize = 8;
@@ -47,48 +49,24 @@ impl Policies {
         Ok(Self { general, tenants, labels, ring })
     }
 
-    fn of(&self, tenant: &TenantId) -> &Policy {
-        self.tenants.get(tenant.as_str()).unwrap_or(&self.general)
+    /// What holds for one tenant.
+    pub(crate) fn of<'p>(&'p self, tenant: &'p TenantId) -> TenantPolicies<'p> {
+        let policy = self.tenants.get(tenant.as_str()).unwrap_or(&self.general);
+        TenantPolicies { policy, ring: &self.ring, tenant, key: OnceCell::new() }
     }
 
-    /// Whether the policy lets the finding stand.
-    pub(crate) fn keeps(&self, tenant: &TenantId, finding: &Finding) -> bool {
-        let policy = self.of(tenant);
-        policy.action(&finding.entity) == Action::Keep || policy.allow.contains(&finding.normalized.to_lowercase())
-    }
-
-    /// What stands in place of the finding whose text is `value`.
-    pub(crate) fn replacement(&self, tenant: &TenantId, finding: &Finding, value: &str) -> String {
-        let label = finding.entity.label();
-        match self.of(tenant).action(&finding.entity) {
-            Action::Keep => value.to_owned(),
-            Action::Drop => String::new(),
-            Action::Mask => format!("[{label}]"),
-            Action::Pseudonym => self.pseudonym(tenant, label, &finding.normalized),
-            Action::Hash => self.keyed(tenant, label, &finding.normalized, 32),
-            Action::Partial => match finding.normalized.chars().count() {
-                8.. => {
-                    let tail: Vec<char> =
-                        finding.normalized.chars().rev().filter(|c| c.is_alphanumeric()).take(4).collect();
-                    format!("[{label}:*{}]", tail.into_iter().rev().collect::<String>())
-                }
-                _ => format!("[{label}]"),
-            },
-        }
-    }
-
-    pub(crate) fn pseudonym(&self, tenant: &TenantId, label: &str, value: &str) -> String {
-        self.keyed(tenant, label, value, PSEUDONYM_BYTES)
-    }
-
-    fn keyed(&self, tenant: &TenantId, label: &str, value: &str, bytes: usize) -> String {
-        let digest = self.ring.digest(tenant, label, value);
-        format!("[{label}:{}:{}]", self.ring.active_id(), hex(&digest[..bytes]))
+    /// The masks in `text`, in order.
+    pub(crate) fn masks(&self, text: &str) -> Vec<Range<usize>> {
+        let opens = memchr::memchr_iter(b'[', text.as_bytes());
+        opens.filter_map(|at| self.mask_length(&text[at..]).map(|length| at..at + length)).collect()
     }
 
     /// Length of the mask that `text` begins with, if it begins with one of ours.
     pub(crate) fn mask_length(&self, text: &str) -> Option<usize> {
         const MAX_MASK: usize = 40 + MAX_KEY_ID + 64 + 4;
+        if !text.as_bytes().get(1).is_some_and(u8::is_ascii_uppercase) {
+            return None;
+        }
         let end = memchr::memchr(b']', &text.as_bytes()[..text.len().min(MAX_MASK)])?;
         let mut parts = text[1..end].split(':');
         let label = parts.next()?;
@@ -107,6 +85,58 @@ impl Policies {
         };
         (whole && self.labels.contains(label)).then_some(end + 1)
     }
+}
+
+/// The policy and the key of one tenant, for as long as one text or event is masked.
+pub(crate) struct TenantPolicies<'p> {
+    policy: &'p Policy,
+    ring: &'p KeyRing,
+    tenant: &'p TenantId,
+    key: OnceCell<TenantKey>,
+}
+
+impl TenantPolicies<'_> {
+    /// Whether the policy lets the finding stand.
+    pub(crate) fn keeps(&self, finding: &Finding) -> bool {
+        let allow = &self.policy.allow;
+        self.policy.action(&finding.entity) == Action::Keep
+            || !allow.is_empty() && allow.contains(&finding.normalized.to_lowercase())
+    }
+
+    /// Writes to `out` what stands in place of the finding whose text is `value`.
+    pub(crate) fn replace(&self, finding: &Finding, value: &str, out: &mut String) {
+        let label = finding.entity.label();
+        let normalized = &finding.normalized;
+        match self.policy.action(&finding.entity) {
+            Action::Keep => out.push_str(value),
+            Action::Drop => {}
+            Action::Mask => put(out, &["[", label, "]"]),
+            Action::Pseudonym => self.keyed(label, normalized, PSEUDONYM_BYTES, out),
+            Action::Hash => self.keyed(label, normalized, 32, out),
+            Action::Partial => match normalized.chars().count() {
+                8.. => {
+                    let tail: Vec<char> = normalized.chars().rev().filter(|c| c.is_alphanumeric()).take(4).collect();
+                    put(out, &["[", label, ":*", &tail.into_iter().rev().collect::<String>(), "]"]);
+                }
+                _ => put(out, &["[", label, "]"]),
+            },
+        }
+    }
+
+    pub(crate) fn pseudonym(&self, label: &str, value: &str) -> String {
+        let mut pseudonym = String::new();
+        self.keyed(label, value, PSEUDONYM_BYTES, &mut pseudonym);
+        pseudonym
+    }
+
+    fn keyed(&self, label: &str, value: &str, bytes: usize, out: &mut String) {
+        let key = self.key.get_or_init(|| self.ring.tenant_key(self.tenant));
+        put(out, &["[", label, ":", self.ring.active_id(), ":", &hex(&key.digest(label, value)[..bytes]), "]"]);
+    }
+}
+
+fn put(out: &mut String, parts: &[&str]) {
+    out.extend(parts.iter().copied());
 }
 
 impl Policy {

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use crate::config::SanitizerConfig;
 use crate::custom::Custom;
 use crate::entity::EntityType::{Location, Person, Username};
-use crate::entity::Finding;
+use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
 use crate::keyring::KeyRing;
-use crate::policy::Policies;
+use crate::policy::{Policies, TenantPolicies};
 use crate::recognizers::person;
 use crate::scan;
 
@@ -109,7 +109,7 @@ impl Sanitizer {
     }
 
     fn find_in(&self, text: &str, place: Place) -> Vec<Finding> {
-        let mut findings = scan::find_in(text, place.field, &self.custom);
+        let mut findings = scan::find_in(text, place.field, &self.custom, |text| self.policies.masks(text));
         if place.plain {
             findings.retain(|finding| !matches!(finding.entity, Person | Location | Username));
         }
@@ -122,9 +122,7 @@ impl Sanitizer {
         if findings.is_empty() {
             return;
         }
-        let opens = memchr::memchr_iter(b'[', text.as_bytes());
-        let masks: Vec<_> =
-            opens.filter_map(|at| self.policies.mask_length(&text[at..]).map(|length| at..at + length)).collect();
+        let masks = self.policies.masks(text);
         let mut next = 0;
         findings.retain(|finding| {
             while masks.get(next).is_some_and(|mask| mask.end <= finding.range.start) {
@@ -136,10 +134,13 @@ impl Sanitizer {
 
     /// Masks `text` by the tenant's policy and tells what was masked, in bytes of the original.
     pub fn sanitize_text(&self, tenant: &TenantId, text: &str) -> (String, Vec<Finding>) {
+        let policies = self.policies.of(tenant);
         let mut findings = self.find(text);
-        findings.retain(|finding| !self.policies.keeps(tenant, finding));
-        let mut masked = text.to_owned();
-        self.mask(tenant, &mut masked, Place::default(), findings.clone());
+        findings.retain(|finding| !policies.keeps(finding));
+        let masked = match findings.as_slice() {
+            [] => text.to_owned(),
+            findings => self.mask(&policies, text, Place::default(), findings, |_| {}),
+        };
         (masked, findings)
     }
 
@@ -150,8 +151,12 @@ impl Sanitizer {
             Some(Pii::Pseudonym(label)) => label,
             _ => label,
         };
+        self.whole_pseudonym(&self.policies.of(tenant), label, value)
+    }
+
+    fn whole_pseudonym(&self, policies: &TenantPolicies<'_>, label: &str, value: &str) -> String {
         let masked = value.starts_with('[') && self.policies.mask_length(value) == Some(value.len());
-        if masked { value.to_owned() } else { self.policies.pseudonym(tenant, label, value) }
+        if masked { value.to_owned() } else { policies.pseudonym(label, value) }
     }
 
     /// Masks every string of the event and seals it, or fails: then nothing of the event may be kept.
@@ -169,7 +174,7 @@ impl Sanitizer {
         let names = person::spread(look.names.iter().map(String::as_str));
         let mut mask = Mask {
             sanitizer: self,
-            tenant: &tenant,
+            policies: self.policies.of(&tenant),
             found: look.found.into_iter(),
             names,
             counts: BTreeMap::new(),
@@ -181,46 +186,58 @@ impl Sanitizer {
             policy_version: self.policy_version.clone(),
             status: SanitizationStatus::Ok,
             total: counts.values().sum(),
-            counts,
+            counts: counts.into_iter().map(|(entity, count)| (entity.label().to_owned(), count)).collect(),
             fields,
         };
         event.truncate_to_limits();
         Ok(SanitizedEvent::seal(event, record))
     }
 
-    /// Puts the replacements in place of `findings`, again until nothing is left. Returns how many of each type.
+    /// `text` with the replacements in place of `findings`, and of what is found then, until nothing is left. Calls
+    /// `masked` with the type of each.
     fn mask(
         &self,
-        tenant: &TenantId,
-        text: &mut String,
+        policies: &TenantPolicies<'_>,
+        text: &str,
         place: Place,
-        findings: Vec<Finding>,
-    ) -> BTreeMap<String, u32> {
-        let mut counts = BTreeMap::new();
-        let mut pending = findings;
-        for pass in 0.. {
-            pending.retain(|finding| !self.policies.keeps(tenant, finding));
-            if pending.is_empty() {
-                break;
+        findings: &[Finding],
+        mut masked: impl FnMut(&EntityType),
+    ) -> String {
+        let mut result = replace(policies, text, findings, &mut masked);
+        for _ in 1..MAX_PASSES {
+            let left = self.left(policies, &result, place);
+            if left.is_empty() {
+                return result;
             }
-            if pass == MAX_PASSES {
-                UNREADABLE.clone_into(text);
-                break;
-            }
-            let mut masked = String::with_capacity(text.len());
-            let mut at = 0;
-            for finding in &pending {
-                masked.push_str(&text[at..finding.range.start]);
-                masked.push_str(&self.policies.replacement(tenant, finding, &text[finding.range.clone()]));
-                at = finding.range.end;
-                *counts.entry(finding.entity.label().to_owned()).or_insert(0) += 1;
-            }
-            masked.push_str(&text[at..]);
-            *text = masked;
-            pending = self.find_in(text, place);
+            result = replace(policies, &result, &left, &mut masked);
         }
-        counts
+        if self.left(policies, &result, place).is_empty() { result } else { UNREADABLE.to_owned() }
     }
+
+    /// What the policy would mask in a text that was masked.
+    fn left(&self, policies: &TenantPolicies<'_>, text: &str, place: Place) -> Vec<Finding> {
+        let mut findings = self.find_in(text, place);
+        findings.retain(|finding| !policies.keeps(finding));
+        findings
+    }
+}
+
+fn replace(
+    policies: &TenantPolicies<'_>,
+    text: &str,
+    findings: &[Finding],
+    masked: &mut impl FnMut(&EntityType),
+) -> String {
+    let mut result = String::with_capacity(text.len() + text.len() / 4);
+    let mut at = 0;
+    for finding in findings {
+        result.push_str(&text[at..finding.range.start]);
+        policies.replace(finding, &text[finding.range.clone()], &mut result);
+        at = finding.range.end;
+        masked(&finding.entity);
+    }
+    result.push_str(&text[at..]);
+    result
 }
 
 /// Where a string stands.
@@ -298,10 +315,10 @@ impl FieldVisitor for Look<'_> {
 /// The second walk, over the same strings in the same order: masks what was found, and the names found anywhere.
 struct Mask<'s> {
     sanitizer: &'s Sanitizer,
-    tenant: &'s TenantId,
+    policies: TenantPolicies<'s>,
     found: std::vec::IntoIter<Vec<Finding>>,
     names: Vec<String>,
-    counts: BTreeMap<String, u32>,
+    counts: BTreeMap<EntityType, u32>,
     fields: Vec<String>,
 }
 
@@ -317,15 +334,16 @@ impl Mask<'_> {
             scan::add_names(text, &self.names, &mut findings);
             self.sanitizer.leave_masks(text, &mut findings);
         }
+        let Self { sanitizer, policies, counts, .. } = self;
+        findings.retain(|finding| !policies.keeps(finding));
         if findings.is_empty() {
             return false;
         }
-        let counts = self.sanitizer.mask(self.tenant, text, place, findings);
-        let changed = !counts.is_empty();
-        for (label, count) in counts {
-            *self.counts.entry(label).or_insert(0) += count;
-        }
-        changed
+        *text = sanitizer.mask(policies, text, place, &findings, |entity| match counts.get_mut(entity) {
+            Some(count) => *count += 1,
+            None => _ = counts.insert(entity.clone(), 1),
+        });
+        true
     }
 
     fn value(&mut self, value: &mut Value, field: Option<Field>) -> bool {
@@ -375,7 +393,7 @@ fn unused(map: &Map<String, Value>, key: String) -> String {
 impl FieldVisitor for Mask<'_> {
     fn text(&mut self, field: &'static lapwing_event::Field, text: &mut String) {
         match field.pii {
-            Pii::Pseudonym(label) => *text = self.sanitizer.pseudonym(self.tenant, label, text),
+            Pii::Pseudonym(label) => *text = self.sanitizer.whole_pseudonym(&self.policies, label, text),
             _ => {
                 if self.mask(text, Place::of(field)) {
                     self.note(field);

@@ -10,8 +10,9 @@ use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
 use crate::formats::{self, Candidate};
 use crate::recognizers::{address, bank, crypto, email, ip, person, secret, spelled_email, url, username};
+use crate::settle::{normalize, settle};
 use crate::table;
-use crate::triggers::{self, Trigger};
+use crate::triggers::{Signs, Trigger};
 use crate::view::View;
 
 /// What a recognizer adds.
@@ -62,10 +63,17 @@ const MAX_ALONE: usize = 48;
 /// Nested encodings (Base64, hexadecimal) that are opened.
 const MAX_NESTING: usize = 2;
 
-/// All findings in `text`, which may be the value of `enclosing`, in order and without overlap.
-pub(crate) fn find_in(text: &str, enclosing: Option<Field>, custom: &[Custom]) -> Vec<Finding> {
+/// All findings in `text`, which may be the value of `enclosing`, in order and without overlap. `masks` tells the masks
+/// of an earlier pass in a text: they say nothing of what stands beside them.
+pub(crate) fn find_in(
+    text: &str,
+    enclosing: Option<Field>,
+    custom: &[Custom],
+    masks: impl Fn(&str) -> Vec<Range<usize>>,
+) -> Vec<Finding> {
     let view = View::new(text);
-    let mut found = scan(&view.text, enclosing, 0);
+    let signs = Signs::of(&view.text, &masks(&view.text));
+    let mut found = scan(&view.text, signs, enclosing, 0);
     for recognizer in custom {
         found.append(&mut recognizer.find(&view.text));
     }
@@ -85,7 +93,8 @@ pub(crate) fn find_in(text: &str, enclosing: Option<Field>, custom: &[Custom]) -
 
 /// Builds what every scan needs, by a scan that meets all of it.
 pub(crate) fn prepare() {
-    scan("My name is Ann Lee, key: 1234567 AKIA", None, 0);
+    let text = "My name is Ann Lee, key: 1234567, token=ghp_0123456789abcdef0123";
+    scan(text, Signs::of(text, &[]), None, 0);
 }
 
 /// Adds mentions of `names` that no finding covers yet.
@@ -108,11 +117,12 @@ pub(crate) fn add_names(text: &str, names: &[String], findings: &mut Vec<Finding
 }
 
 /// One pass over the readable text, nested encodings included.
-pub(crate) fn scan(text: &str, enclosing: Option<Field>, nesting: usize) -> Vec<Found> {
+pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: usize) -> Vec<Found> {
     let trimmed = text.trim();
+    let Signs { triggers, mentions, keywords, values } = signs;
     let mut scan = Scan {
         text,
-        mentions: Mentions::of(text),
+        mentions,
         enclosing,
         current: None,
         alone: enclosing.is_none() && trimmed.len() <= MAX_ALONE && !trimmed.contains('\n'),
@@ -128,8 +138,10 @@ pub(crate) fn scan(text: &str, enclosing: Option<Field>, nesting: usize) -> Vec<
         scan.current = Some(FieldValue { field, range: 0..text.len(), quoted: true });
         scan.read_field();
     }
-    secret::keywords(&mut scan);
-    triggers::each(text.as_bytes(), |trigger, end| scan.follow(trigger, end, nesting));
+    secret::keywords(&mut scan, &keywords, &values);
+    for (trigger, at) in triggers {
+        scan.follow(trigger, at as usize, nesting);
+    }
     scan.follow_mentions();
     table::read(&mut scan);
     person::propagate(&mut scan);
@@ -160,14 +172,15 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn follow(&mut self, trigger: Trigger, end: usize, nesting: usize) {
+    fn follow(&mut self, trigger: Trigger, at: usize, nesting: usize) {
         match trigger {
-            Trigger::At => email::around(self, end - 1),
-            Trigger::Digit => self.tokens_from_digit(end - 1),
-            Trigger::Colon => ip::v6(self, end - 1),
-            Trigger::Assign => self.assignment(end - 1),
-            Trigger::Tag => self.element(end - 1),
+            Trigger::At => email::around(self, at),
+            Trigger::Digit => self.tokens_from_digit(at),
+            Trigger::Colon => ip::v6(self, at),
+            Trigger::Assign => self.assignment(at),
+            Trigger::Tag => self.element(at),
             Trigger::Scheme => {
+                let end = at + 1;
                 let inside = end < self.urls_read;
                 url::around(self, end - 3);
                 // A URL in the query of a URL is read; one in its credentials is a trick to be read again and again.
@@ -175,15 +188,18 @@ impl<'t> Scan<'t> {
                     secret::in_url(self, end);
                 }
             }
-            Trigger::Capital => person::at(self, end - 1),
-            Trigger::LongToken => self.long_token(end - 20, nesting),
+            Trigger::Capital => person::at(self, at),
+            Trigger::LongToken => self.long_token(at, nesting),
         }
     }
 
     fn follow_mentions(&mut self) {
         let special = Class::SPELLED_AT.or(Class::USERNAME).or(Class::PASSWORD).or(Class::STREET).or(Class::POST_BOX);
-        let mentions: Vec<_> = self.mentions.iter().filter(|mention| mention.class.meets(special)).collect();
-        for mention in mentions {
+        if !self.mentions.any(special) {
+            return;
+        }
+        for number in 0..self.mentions.len() {
+            let mention = self.mentions.get(number);
             if mention.class.meets(Class::SPELLED_AT) {
                 spelled_email::around(self, mention);
             }
@@ -435,51 +451,4 @@ pub(crate) fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
     let value = &text[range.clone()];
     let start = range.start + value.len() - value.trim_start().len();
     start..start + value.trim().len()
-}
-
-/// Keeps the surest of overlapping findings, and of what it cuts off from a sure one the rest.
-fn settle(mut found: Vec<Found>, text: &str) -> Vec<Found> {
-    const SURE: u8 = 80;
-    found.sort_by(|a, b| b.confidence.cmp(&a.confidence).then(b.range.len().cmp(&a.range.len())));
-    let mut kept: std::collections::BTreeMap<usize, Found> = std::collections::BTreeMap::new();
-    for mut candidate in found {
-        loop {
-            let overlapping = kept
-                .range(..candidate.range.end)
-                .next_back()
-                .filter(|(_, other)| other.range.end > candidate.range.start);
-            let Some((_, other)) = overlapping else { break };
-            let (before, after) = (
-                candidate.range.start..other.range.start.max(candidate.range.start),
-                other.range.end..candidate.range.end.max(other.range.end),
-            );
-            let rest = if after.len() > before.len() { after } else { before };
-            if candidate.confidence < SURE || rest.is_empty() {
-                candidate.range = 0..0;
-                break;
-            }
-            candidate.range = rest;
-            candidate.value = None;
-        }
-        let meaningful = candidate.range.len() > 1
-            && text[candidate.range.clone()].bytes().filter(|b| b.is_ascii_alphanumeric() || *b >= 0x80).count() >= 2;
-        if meaningful {
-            kept.insert(candidate.range.start, candidate);
-        }
-    }
-    kept.into_values().collect()
-}
-
-/// The form in which equal values are equal.
-pub(crate) fn normalize(value: &str, entity: &EntityType) -> String {
-    match entity {
-        EntityType::Phone | EntityType::CreditCard | EntityType::UsSsn => {
-            value.chars().filter(char::is_ascii_digit).collect()
-        }
-        EntityType::Iban | EntityType::NationalId | EntityType::BankAccount | EntityType::MacAddress => {
-            value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-        }
-        EntityType::Secret | EntityType::Crypto | EntityType::Custom(_) => value.to_owned(),
-        _ => value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase(),
-    }
 }

@@ -44,6 +44,10 @@ fn heading(text: &str, line: Range<usize>) -> Option<(u8, Vec<Option<Field>>)> {
         return None;
     }
     let bytes = &text.as_bytes()[line.clone()];
+    // Most lines begin as no heading does.
+    if !bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80 || b"|,;\"'*`_-.#".contains(b)) {
+        return None;
+    }
     let delimiter = [b'|', b'\t', b';', b','].into_iter().find(|d| memchr::memchr(*d, bytes).is_some())?;
     let cells = split(text, line, delimiter);
     if !(2..=MAX_COLUMNS).contains(&cells.len()) {

@@ -1,72 +1,301 @@
-//! The first pass: one automaton over short signs (`@`, `://`, a digit, a capital) that say where a recognizer must look.
-//! Finds places only; a place is cheap, and most lead to nothing.
+//! The first pass: one walk over the bytes that notes the signs (`@`, `://`, a digit, a capital) where a recognizer must
+//! look, and the words of the lexicon. Finds places only; a place is cheap, and most lead to nothing.
 
-use std::sync::LazyLock;
+use std::ops::Range;
 
-use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, MatchKind};
+use crate::context::{Class, Mention, Mentions};
+use crate::lexicon::{LEXICON, Lexicon};
+use crate::recognizers::secret::Keyword;
 
 /// A sign, named after what it may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trigger {
-    /// The byte before the offset is an `@`.
+    /// An `@`.
     At,
-    /// The byte before the offset is the first digit of a run of digits.
+    /// The first digit of a run of digits.
     Digit,
-    /// The byte before the offset is the second colon of a sixth-version address, or the first of its `::`.
+    /// The second colon of a sixth-version address or of its `::`.
     Colon,
-    /// The byte before the offset is a `:` or `=` after a key.
+    /// A `:` or `=` after a key.
     Assign,
-    /// The byte before the offset closes the tag of an element.
+    /// The end of the tag of an element.
     Tag,
-    /// The three bytes before the offset are `://`.
+    /// The last byte of `://`.
     Scheme,
-    /// The byte before the offset is a capital at the beginning of a word, or the lead byte of one beyond ASCII.
+    /// A capital at the beginning of a word, or the lead byte of one beyond ASCII.
     Capital,
-    /// The twenty bytes before the offset begin a run of letters, digits and the signs of Base64.
+    /// The beginning of a run of twenty or more letters, digits and signs of Base64.
     LongToken,
 }
 
-const PATTERNS: [(Trigger, &str); 8] = [
-    (Trigger::At, "@"),
-    (Trigger::Digit, r"(?:\A|[^0-9])[0-9]"),
-    (Trigger::Colon, r"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:|::"),
-    (Trigger::Assign, r#"[A-Za-z0-9_"'`\])}\x80-\xff][ \t]{0,2}[:=]"#),
-    (Trigger::Tag, r#"[A-Za-z0-9_"']>"#),
-    (Trigger::Scheme, "://"),
-    (Trigger::Capital, r"(?:\A|[^A-Za-z0-9\x80-\xff])(?:[A-Z]|[\xc3-\xc9\xcc-\xd3])"),
-    (Trigger::LongToken, r"(?:\A|[^A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{20}"),
-];
+/// What the first pass found, in order.
+#[derive(Default)]
+pub(crate) struct Signs {
+    /// The triggers and where they stand.
+    pub(crate) triggers: Vec<(Trigger, u32)>,
+    pub(crate) mentions: Mentions,
+    /// The words of secrets and where they begin and end.
+    pub(crate) keywords: Vec<(Keyword, usize, usize)>,
+    /// The runs that are long and varied enough to hold a secret.
+    pub(crate) values: Vec<Range<usize>>,
+}
 
-static AUTOMATON: LazyLock<dense::DFA<Vec<u32>>> = LazyLock::new(|| {
-    let patterns: Vec<&str> = PATTERNS.iter().map(|(_, pattern)| *pattern).collect();
-    dense::Builder::new()
-        .configure(dense::Config::new().match_kind(MatchKind::All).start_kind(StartKind::Unanchored))
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .build_many(&patterns)
-        .expect("the trigger patterns are valid")
-});
+/// Shortest run that is a [`Trigger::LongToken`].
+const LONG_TOKEN: usize = 20;
+/// Shortest value of a secret, and its fewest digits if it is no long token.
+const MIN_SECRET: usize = 10;
+const MIN_SECRET_DIGITS: usize = 2;
 
-/// Calls `found` with every trigger of `bytes` and the offset where it ends, in order of the offsets.
-pub(crate) fn each(bytes: &[u8], mut found: impl FnMut(Trigger, usize)) {
-    let dfa = &*AUTOMATON;
-    let config = start::Config::new().anchored(Anchored::No);
-    let mut state = dfa.start_state(&config).expect("the automaton was built for unanchored search");
-    // A match is reported one byte late.
-    for (end, &byte) in bytes.iter().enumerate() {
-        state = dfa.next_state(state, byte);
-        if dfa.is_special_state(state) && dfa.is_match_state(state) {
-            for i in 0..dfa.match_len(state) {
-                found(PATTERNS[dfa.match_pattern(state, i).as_usize()].0, end);
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Lower,
+    Upper,
+    Digit,
+    /// A byte of a character beyond ASCII.
+    High,
+    /// A sign of Base64: a token goes on.
+    Inner,
+    /// A sign that a value may hold, but no token.
+    Value,
+    Other,
+}
+
+static KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'a'..=b'z' => Kind::Lower,
+            b'A'..=b'Z' => Kind::Upper,
+            b'0'..=b'9' => Kind::Digit,
+            0x80.. => Kind::High,
+            b'+' | b'/' | b'_' | b'-' => Kind::Inner,
+            b'=' | b'.' | b'~' => Kind::Value,
+            _ => Kind::Other,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+impl Signs {
+    /// Reads `text`, which must be shorter than 4 GiB, but for the `masks` in it.
+    pub(crate) fn of(text: &str, masks: &[Range<usize>]) -> Self {
+        let bytes = text.as_bytes();
+        let signs = Signs {
+            triggers: Vec::with_capacity(bytes.len() / 8 + 8),
+            mentions: Mentions::for_length(bytes.len()),
+            ..Signs::default()
+        };
+        let mut pass = Pass { bytes, lexicon: &LEXICON, signs, token: 0, value: 0, digits: 0 };
+        let mut from = 0;
+        for mask in masks {
+            pass.read(from..mask.start);
+            from = mask.end;
+        }
+        pass.read(from..bytes.len());
+        pass.signs
+    }
+}
+
+struct Pass<'t> {
+    bytes: &'t [u8],
+    lexicon: &'static Lexicon,
+    signs: Signs,
+    /// Where the run of letters, digits and signs of Base64 began, and the run that may be a value.
+    token: usize,
+    value: usize,
+    /// Digits of the value.
+    digits: usize,
+}
+
+impl Pass<'_> {
+    fn read(&mut self, range: Range<usize>) {
+        (self.token, self.value) = (range.start, range.start);
+        let mut at = range.start;
+        while at < range.end {
+            at = self.step(at);
+        }
+        self.end_token(range.end);
+        self.end_value(range.end);
+    }
+
+    /// Reads the word, the number or the sign at `at`, and tells where it ends.
+    fn step(&mut self, at: usize) -> usize {
+        let byte = self.bytes[at];
+        match KINDS[usize::from(byte)] {
+            Kind::Lower | Kind::Upper => return self.letters(at),
+            Kind::Digit => return self.number(at),
+            Kind::Inner => {
+                if byte == b'/' && self.bytes[..at].ends_with(b":/") {
+                    self.push(Trigger::Scheme, at);
+                }
+            }
+            Kind::Value => {
+                self.end_token(at);
+                if byte == b'=' {
+                    self.assign(at);
+                }
+            }
+            Kind::High => {
+                self.end_token(at);
+                self.end_value(at);
+                if matches!(byte, 0xc3..=0xc9 | 0xcc..=0xd3) && self.opens_word(at) {
+                    self.push(Trigger::Capital, at);
+                }
+                if self.lexicon.begins_with(byte) {
+                    self.word(at);
+                }
+            }
+            Kind::Other => {
+                self.end_token(at);
+                self.end_value(at);
+                self.sign(byte, at);
             }
         }
+        at + 1
     }
-    state = dfa.next_eoi_state(state);
-    if dfa.is_match_state(state) {
-        for i in 0..dfa.match_len(state) {
-            found(PATTERNS[dfa.match_pattern(state, i).as_usize()].0, bytes.len());
+
+    fn push(&mut self, trigger: Trigger, at: usize) {
+        self.signs.triggers.push((trigger, at as u32));
+    }
+
+    /// Whether neither a letter nor a digit stands before `at`.
+    fn opens_word(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).map(|i| KINDS[usize::from(self.bytes[i])]);
+        !matches!(before, Some(Kind::Lower | Kind::Upper | Kind::Digit | Kind::High))
+    }
+
+    fn letters(&mut self, start: usize) -> usize {
+        let bytes = &self.bytes[start..];
+        if bytes[0].is_ascii_uppercase() && self.opens_word(start) {
+            self.push(Trigger::Capital, start);
         }
+        let mut humps = false;
+        let mut lower = false;
+        let mut length = 0;
+        for byte in bytes.iter().take_while(|b| b.is_ascii_alphabetic()) {
+            humps |= lower & byte.is_ascii_uppercase();
+            lower = byte.is_ascii_lowercase();
+            length += 1;
+        }
+        let word = &bytes[..length];
+        let lexicon = self.lexicon;
+        if humps || lexicon.may_hold(word) || word[length - 1] == b's' && lexicon.may_hold(&word[..length - 1]) {
+            self.word(start);
+        }
+        if humps {
+            // `phoneNumber`: words begin inside, too.
+            for (i, pair) in word.windows(2).enumerate() {
+                if pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase() {
+                    self.word(start + i + 1);
+                }
+            }
+        }
+        start + length
+    }
+
+    fn number(&mut self, start: usize) -> usize {
+        self.push(Trigger::Digit, start);
+        let length = self.bytes[start..].iter().take_while(|b| b.is_ascii_digit()).count();
+        self.digits += length;
+        start + length
+    }
+
+    fn sign(&mut self, byte: u8, at: usize) {
+        match byte {
+            b' ' => {}
+            b'@' => {
+                self.push(Trigger::At, at);
+                self.word(at);
+            }
+            b':' => {
+                if ends_group(&self.bytes[..at]) {
+                    self.push(Trigger::Colon, at);
+                }
+                self.assign(at);
+            }
+            b'>' if self.bytes[..at].last().is_some_and(|b| b.is_ascii_alphanumeric() || b"_\"'".contains(b)) => {
+                self.push(Trigger::Tag, at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes the `:` or `=` at `at`, if what stands before it may end a key.
+    fn assign(&mut self, at: usize) {
+        let head = &self.bytes[..at];
+        let blanks = head.iter().rev().take(2).take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let last = head[..at - blanks].last();
+        if last.is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80 || b"_\"'`])}".contains(b)) {
+            self.push(Trigger::Assign, at);
+        }
+    }
+
+    /// Notes the words of the lexicon that begin at `at`.
+    fn word(&mut self, at: usize) {
+        let (bytes, lexicon) = (self.bytes, self.lexicon);
+        let Signs { mentions, keywords, .. } = &mut self.signs;
+        let mut longest: Option<(Range<usize>, Class)> = None;
+        let mut longer = |range: Range<usize>, class| {
+            if longest.as_ref().is_none_or(|(known, _)| known.len() < range.len()) {
+                longest = Some((range, class));
+            }
+        };
+        lexicon.words_at(&bytes[at..], |entry, length| {
+            let end = at + length;
+            if !entry.class.is_empty() && Mention::is_word(bytes, at, end) {
+                longer(at..end, entry.class);
+            }
+            for (lead, class) in &entry.led {
+                if bytes[..at].ends_with(lead.as_bytes()) {
+                    longer(at - lead.len()..end, *class);
+                }
+            }
+            for (lead, keyword) in &entry.keywords {
+                if bytes[..at].ends_with(lead.as_bytes()) {
+                    keywords.push((*keyword, at - lead.len(), end));
+                }
+            }
+        });
+        if let Some((range, class)) = longest
+            && range.start >= mentions.end()
+        {
+            mentions.push(bytes, range, class);
+        }
+    }
+
+    fn end_token(&mut self, end: usize) {
+        if end >= self.token + LONG_TOKEN {
+            self.push(Trigger::LongToken, self.token);
+        }
+        self.token = end + 1;
+    }
+
+    fn end_value(&mut self, end: usize) {
+        let length = end.saturating_sub(self.value);
+        let varied = length >= MIN_SECRET && self.digits >= MIN_SECRET_DIGITS;
+        if length >= LONG_TOKEN || varied && !is_date(&self.bytes[self.value..end]) {
+            self.signs.values.push(self.value..end);
+        }
+        self.value = end + 1;
+        self.digits = 0;
+    }
+}
+
+/// Whether a value begins as a date does: most of the short ones are no more than that.
+fn is_date(value: &[u8]) -> bool {
+    matches!(value, [b'1' | b'2', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', b'0' | b'1', b'0'..=b'9', b'-', ..])
+}
+
+/// Whether `head` ends as an address of the sixth version does before a colon: with a colon, or with a group of up to
+/// four hexadecimal digits between a group and a colon.
+fn ends_group(head: &[u8]) -> bool {
+    let digits = head.iter().rev().take(5).take_while(|b| b.is_ascii_hexdigit()).count();
+    match &head[..head.len() - digits] {
+        [.., b':'] if digits == 0 => true,
+        [.., group, b':'] => digits <= 4 && group.is_ascii_hexdigit(),
+        _ => false,
     }
 }
 
@@ -74,17 +303,41 @@ pub(crate) fn each(bytes: &[u8], mut found: impl FnMut(Trigger, usize)) {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expect: &[(Trigger, usize)]) {
-        let mut all = Vec::new();
-        each(text.as_bytes(), |trigger, end| all.push((trigger, end)));
-        assert_eq!(all, expect, "{text:?}");
+    fn check(text: &str, expect: &[(Trigger, u32)]) {
+        assert_eq!(Signs::of(text, &[]).triggers, expect, "{text:?}");
     }
 
     #[test]
-    fn signs_are_found_where_they_end() {
-        check("a@b", &[(Trigger::At, 2)]);
-        check("12 3", &[(Trigger::Digit, 1), (Trigger::Digit, 4)]);
-        check("k=v", &[(Trigger::Assign, 2)]);
-        check("say Hi", &[(Trigger::Capital, 5)]);
+    fn signs_are_found_where_they_stand() {
+        check("a@b", &[(Trigger::At, 1)]);
+        check("12 3", &[(Trigger::Digit, 0), (Trigger::Digit, 3)]);
+        check("k=v", &[(Trigger::Assign, 1)]);
+        check("k \t:v", &[(Trigger::Assign, 3)]);
+        check("= v", &[]);
+        check("say Hi, Éa", &[(Trigger::Capital, 4), (Trigger::Capital, 8)]);
+        check("x://y", &[(Trigger::Assign, 1), (Trigger::Scheme, 3)]);
+        check("<b>", &[(Trigger::Tag, 2)]);
+        check(
+            "f:a0:1",
+            &[
+                (Trigger::Assign, 1),
+                (Trigger::Digit, 3),
+                (Trigger::Colon, 4),
+                (Trigger::Assign, 4),
+                (Trigger::Digit, 5),
+            ],
+        );
+        check("g::", &[(Trigger::Assign, 1), (Trigger::Colon, 2)]);
+        check("abcdefghij+abcdefghij!", &[(Trigger::LongToken, 0)]);
+        check("abcdefghij.abcdefghij", &[]);
+    }
+
+    #[test]
+    fn only_long_and_numbered_values_may_be_secrets() {
+        let check = |text: &str, expect| assert_eq!(!Signs::of(text, &[]).values.is_empty(), expect, "{text}");
+        check("the quarterly report of 2024", false);
+        check("token: abc.def-12", true);
+        check("id 8812 at 10:22", false);
+        check("supercalifragilisticexpialidocious", true);
     }
 }

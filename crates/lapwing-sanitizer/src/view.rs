@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr3};
 
 /// Layers of encoding that are undone: JSON in JSON in JSON, percent codes in an escaped string.
 const MAX_LAYERS: usize = 4;
@@ -13,37 +13,49 @@ const MAX_LAYERS: usize = 4;
 /// A decoded text whose every byte knows where it came from.
 pub(crate) struct View<'t> {
     pub(crate) text: Cow<'t, str>,
-    /// For each byte of `text`, and for its end, the offset of its source. `None` where nothing was decoded.
-    map: Option<Vec<u32>>,
+    /// What each layer decoded, the outermost first.
+    layers: Vec<Vec<Decoded>>,
 }
 
 impl<'t> View<'t> {
     /// Decodes `original`, which must be shorter than 4 GiB.
     pub(crate) fn new(original: &'t str) -> Self {
-        let mut view = View { text: Cow::Borrowed(original), map: None };
+        let mut view = View { text: Cow::Borrowed(original), layers: Vec::new() };
         for _ in 0..MAX_LAYERS {
-            let Some(layer) = decode(&view.text) else { break };
-            view.map = Some(match view.map.take() {
-                None => layer.map,
-                Some(outer) => layer.map.iter().map(|&i| outer[i as usize]).collect(),
-            });
-            view.text = Cow::Owned(layer.text);
+            let Some((text, decoded)) = decode(&view.text) else { break };
+            view.layers.push(decoded);
+            view.text = Cow::Owned(text);
         }
         view
     }
 
     /// The bytes of the original that `range` of the view stands for.
     pub(crate) fn original(&self, range: Range<usize>) -> Range<usize> {
-        match &self.map {
-            None => range,
-            Some(map) => map[range.start] as usize..map[range.end] as usize,
-        }
+        let source = |at| self.layers.iter().rev().fold(at, |at, layer| source_of(layer, at));
+        source(range.start)..source(range.end)
     }
 }
 
-struct Layer {
-    text: String,
-    map: Vec<u32>,
+/// One encoded unit, and the character that was put in its place. Everything else is a copy.
+struct Decoded {
+    /// Where the character stands in the decoded text.
+    at: u32,
+    /// Where the unit stands in its source.
+    source: u32,
+    /// Bytes of the character: none if it was left out.
+    length: u8,
+    /// Bytes of the unit.
+    source_length: u8,
+}
+
+/// Where the byte `at` of a decoded text came from: the beginning of its unit, if it was decoded.
+fn source_of(layer: &[Decoded], at: usize) -> usize {
+    let before = layer.partition_point(|unit| unit.at as usize <= at);
+    let Some(unit) = before.checked_sub(1).map(|last| &layer[last]) else { return at };
+    match (at - unit.at as usize).checked_sub(usize::from(unit.length)) {
+        Some(copied) => unit.source as usize + usize::from(unit.source_length) + copied,
+        None => unit.source as usize,
+    }
 }
 
 /// What one encoded unit stands for.
@@ -54,43 +66,38 @@ struct Unit {
 }
 
 /// One pass over `source`; `None` if it holds nothing encoded.
-fn decode(source: &str) -> Option<Layer> {
-    let first = next_unit(source, 0)?;
-    let bytes = source.as_bytes();
-    let mut layer = Layer { text: String::with_capacity(source.len()), map: Vec::with_capacity(source.len() + 1) };
-    let mut pending = Some(first);
+fn decode(source: &str) -> Option<(String, Vec<Decoded>)> {
+    let ascii = source.is_ascii();
+    let mut pending = Some(next_unit(source, 0, ascii)?);
+    let mut text = String::with_capacity(source.len());
+    let mut layer = Vec::new();
     let mut at = 0;
     while let Some((start, unit)) = pending {
-        layer.copy(source, at..start);
-        if let Some(c) = unit.value {
-            layer.push(c, start);
-        }
+        text.push_str(&source[at..start]);
+        layer.push(Decoded {
+            at: text.len() as u32,
+            source: start as u32,
+            length: unit.value.map_or(0, char::len_utf8) as u8,
+            source_length: unit.len as u8,
+        });
+        text.extend(unit.value);
         at = start + unit.len;
-        pending = next_unit(source, at);
+        pending = next_unit(source, at, ascii);
     }
-    layer.copy(source, at..bytes.len());
-    layer.map.push(bytes.len() as u32);
-    Some(layer)
-}
-
-impl Layer {
-    fn copy(&mut self, source: &str, range: Range<usize>) {
-        self.text.push_str(&source[range.clone()]);
-        self.map.extend(range.start as u32..range.end as u32);
-    }
-
-    fn push(&mut self, c: char, from: usize) {
-        self.text.push(c);
-        self.map.extend(std::iter::repeat_n(from as u32, c.len_utf8()));
-    }
+    text.push_str(&source[at..]);
+    Some((text, layer))
 }
 
 /// The next encoded unit at or after `from`.
-fn next_unit(source: &str, from: usize) -> Option<(usize, Unit)> {
+fn next_unit(source: &str, from: usize, ascii: bool) -> Option<(usize, Unit)> {
     let bytes = source.as_bytes();
     let mut at = from;
     loop {
-        at += next_special(&bytes[at..])?;
+        // Where the next byte stands that may begin a unit.
+        at += match ascii {
+            true => memchr3(b'\\', b'%', b'&', &bytes[at..])?,
+            false => bytes[at..].iter().position(|b| matches!(b, b'\\' | b'%' | b'&' | 0x80..))?,
+        };
         let unit = match bytes[at] {
             b'\\' => backslash(&bytes[at..]),
             b'%' => percent(&bytes[at..]),
@@ -102,11 +109,6 @@ fn next_unit(source: &str, from: usize) -> Option<(usize, Unit)> {
             None => at += utf8_len(bytes[at]),
         }
     }
-}
-
-/// Where the next byte stands that may begin an encoded unit.
-fn next_special(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|&b| matches!(b, b'\\' | b'%' | b'&' | 0x80..))
 }
 
 fn utf8_len(lead: u8) -> usize {

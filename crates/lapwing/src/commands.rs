@@ -2,7 +2,6 @@
 
 pub mod emit;
 pub mod keys;
-pub mod rules;
 pub mod search;
 pub mod tail;
 

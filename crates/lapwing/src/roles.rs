@@ -3,7 +3,6 @@
 mod consume;
 mod detect;
 mod index;
-mod instance;
 mod metrics;
 mod process;
 mod wiring;

@@ -47,17 +47,20 @@ pub(crate) static FORMATS: &[Format] = &[
 pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     const MAX_ADDRESS: usize = 200;
     let text = &scan.text[value.range.clone()];
-    let lettered = text.chars().any(char::is_alphabetic);
-    let digits = text.bytes().any(|b| b.is_ascii_digit());
-    let code = text.contains(['{', '}', '[', '@', '=', '<']) || text.contains("://") || text.len() > MAX_ADDRESS;
+    if text.len() > MAX_ADDRESS {
+        return;
+    }
+    let lettered = || text.chars().any(char::is_alphabetic);
+    let digits = || text.bytes().any(|b| b.is_ascii_digit());
     let fits = match value.field {
-        Field::Street => value.quoted && (digits || person::is_capitalized(text)) && text.len() >= 2,
-        Field::City => lettered && value.quoted && text.len() >= 2 && text.len() <= 60 && person::is_capitalized(text),
-        Field::PostCode => digits && text.len() <= 12,
-        Field::Address => lettered && digits && text.contains(' '),
+        Field::Street => value.quoted && text.len() >= 2 && (digits() || person::is_capitalized(text)),
+        Field::City => value.quoted && (2..=60).contains(&text.len()) && lettered() && person::is_capitalized(text),
+        Field::PostCode => text.len() <= 12 && digits(),
+        Field::Address => text.contains(' ') && lettered() && digits(),
         _ => false,
     };
-    if fits && !code {
+    let code = || text.contains(['{', '}', '[', '@', '=', '<']) || text.contains("://");
+    if fits && !code() {
         scan.push(value.range.clone(), Location, "address-field", NAMED);
     }
 }

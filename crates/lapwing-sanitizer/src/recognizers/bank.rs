@@ -62,9 +62,12 @@ pub(crate) static FORMATS: &[Format] = &[
 /// The value of an account field, whatever its form.
 pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     let text = &scan.text[value.range.clone()];
+    if value.field != Field::Bank || text.len() > 42 {
+        return;
+    }
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'/' | b'.'));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if value.field == Field::Bank && plain && digits >= 5 && text.len() <= 42 {
+    if plain && digits >= 5 {
         scan.push(value.range.clone(), BankAccount, "account-field", SHAPED);
     }
 }

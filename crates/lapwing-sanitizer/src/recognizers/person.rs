@@ -24,7 +24,7 @@ const PARTICLES: [&str; 27] = [
 ];
 
 /// Words that organizations, places and things have in their names and people do not.
-const NOT_A_NAME: [&str; 40] = [
+pub(crate) const NOT_A_NAME: [&str; 40] = [
     "inc",
     "ltd",
     "llc",
@@ -67,6 +67,7 @@ const NOT_A_NAME: [&str; 40] = [
     "store",
 ];
 
+#[derive(Default)]
 struct Word {
     range: Range<usize>,
     known: Known,
@@ -88,17 +89,15 @@ pub(crate) fn at(scan: &mut Scan<'_>, start: usize) {
     if start < scan.names_read {
         return;
     }
-    let words = run_of_capitals(scan.text, start);
+    let run = run_of_capitals(scan.text, start);
+    let words = run.words();
     let Some(last) = words.last() else { return };
     scan.names_read = last.range.end;
-    if scan.text[last.range.end..]
-        .trim_start_matches(['.', ','])
-        .strip_prefix(' ')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    {
-        read_streets(scan, &words);
+    let mut after = scan.text.as_bytes()[last.range.end..].iter().skip_while(|b| matches!(b, b'.' | b','));
+    if after.next() == Some(&b' ') && after.next().is_some_and(u8::is_ascii_digit) {
+        read_streets(scan, words);
     }
-    if let Some((range, score)) = judge(scan, &words) {
+    if let Some((range, score)) = judge(scan, words) {
         scan.push(range, Person, "name", score);
     }
 }
@@ -116,11 +115,24 @@ fn read_streets(scan: &mut Scan<'_>, words: &[Word]) {
     }
 }
 
+/// The words of one run, in place: there is a run at every capital.
+#[derive(Default)]
+struct Run {
+    words: [Word; MAX_WORDS],
+    length: usize,
+}
+
+impl Run {
+    fn words(&self) -> &[Word] {
+        &self.words[..self.length]
+    }
+}
+
 /// Capitalized words one blank apart, initials and particles between them included.
-fn run_of_capitals(text: &str, start: usize) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
+fn run_of_capitals(text: &str, start: usize) -> Run {
+    let mut run = Run::default();
     let mut at = start;
-    while words.len() < MAX_WORDS {
+    while run.length < MAX_WORDS {
         let end = word_end(text, at);
         let value = &text[at..end];
         if end == at || !value.starts_with(char::is_uppercase) {
@@ -129,12 +141,10 @@ fn run_of_capitals(text: &str, start: usize) -> Vec<Word> {
         if is_contraction(value) {
             break;
         }
-        let initial = value.chars().count() == 1;
-        words.push(Word {
-            range: at..end,
-            known: if initial { Known::default() } else { names::known(value) },
-            initial,
-        });
+        let initial = value.chars().nth(1).is_none();
+        let known = if initial { Known::default() } else { names::known(value) };
+        run.words[run.length] = Word { range: at..end, known, initial };
+        run.length += 1;
         let mut rest = &text[end..];
         if initial {
             rest = rest.strip_prefix('.').unwrap_or(rest);
@@ -143,28 +153,44 @@ fn run_of_capitals(text: &str, start: usize) -> Vec<Word> {
         at = text.len() - next.len();
         // `van der Dussen`: up to three particles before the next capital.
         for _ in 0..3 {
-            let end = word_end(text, at);
-            if PARTICLES.contains(&&text[at..end]) && text[end..].starts_with(' ') {
-                at = end + 1;
-            }
+            let Some(particle) = particle_at(text, at) else { break };
+            at += particle + 1;
         }
     }
-    words
+    run
+}
+
+/// Length of the particle at `at`, if one stands there and a blank behind it.
+fn particle_at(text: &str, at: usize) -> Option<usize> {
+    const LONGEST: usize = 5;
+    let rest = &text.as_bytes()[at..];
+    if !rest.first()?.is_ascii_lowercase() {
+        return None;
+    }
+    let length = rest.iter().take(LONGEST + 1).position(|b| *b == b' ')?;
+    PARTICLES.iter().any(|particle| particle.as_bytes() == &rest[..length]).then_some(length)
 }
 
 /// `I'm`, `Let's`, `We'll`.
 fn is_contraction(word: &str) -> bool {
-    word.rsplit_once('\'').is_some_and(|(_, tail)| matches!(tail, "m" | "ll" | "ve" | "d" | "re" | "t" | "s"))
+    matches!(
+        word.as_bytes(),
+        [.., b'\'', b'm' | b'd' | b't' | b's'] | [.., b'\'', b'l', b'l'] | [.., b'\'', b'v' | b'r', b'e']
+    )
 }
 
 fn word_end(text: &str, at: usize) -> usize {
-    let rest = &text[at..];
-    let length = rest
-        .char_indices()
-        .take_while(|(i, c)| *i < MAX_NAME && (c.is_alphabetic() || (matches!(c, '\'' | '-') && *i > 0)))
-        .last()
-        .map_or(0, |(i, c)| i + c.len_utf8());
-    let value = rest[..length].trim_end_matches(['\'', '-']);
+    let rest = &text.as_bytes()[at..];
+    let letters = |from: usize| rest[from..].iter().take(MAX_NAME).take_while(|b| b.is_ascii_alphabetic()).count();
+    let mut length = letters(0);
+    while length > 0 && length < MAX_NAME && matches!(rest.get(length), Some(b'\'' | b'-')) {
+        length += 1 + letters(length + 1);
+    }
+    if rest.get(length).is_some_and(|b| *b >= 0x80) {
+        let part = |(i, c): &(usize, char)| c.is_alphabetic() || (matches!(c, '\'' | '-') && *i > 0);
+        length = text[at..].char_indices().take_while(part).last().map_or(0, |(i, c)| i + c.len_utf8());
+    }
+    let value = text[at..at + length].trim_end_matches(['\'', '-']);
     // A possessive is not part of the name.
     at + value.strip_suffix("'s").unwrap_or(value).len()
 }
@@ -198,10 +224,13 @@ fn judge(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
     let rest = &words[skipped..];
     let lead = rest.first()?;
     let introduced = introduced_at(scan, lead.range.start);
-    let people = rest.iter().take(4).take_while(|word| word.may_be_name() && !is_thing(text, word)).count();
+    let people = rest.iter().take(4).take_while(|word| word.may_be_name() && !word.known.thing).count();
     let range = |n: usize| lead.range.start..rest[n - 1].range.end;
-    let upper = text[lead.range.clone()].chars().filter(|c| c.is_uppercase()).count() > 2;
-    if people == 0 || upper && people < 2 || people < rest.len() && is_thing(text, &rest[people]) {
+    if people == 0 {
+        return None;
+    }
+    let upper = text[lead.range.clone()].chars().filter(|c| c.is_uppercase()).nth(2).is_some();
+    if upper && people < 2 || people < rest.len() && rest[people].known.thing {
         return None;
     }
     let family = rest[..people].iter().skip(1).any(|word| word.known.last && !word.known.ordinary);
@@ -218,13 +247,13 @@ fn from_given_name(scan: &Scan<'_>, words: &[Word], unknown: usize) -> Option<(R
     let text = scan.text;
     let lead = &words[0];
     let mut end = 1;
-    while end < words.len().min(5) && words[end].may_be_name() && !is_thing(text, &words[end]) {
+    while end < words.len().min(5) && words[end].may_be_name() && !words[end].known.thing {
         end += 1;
     }
     while end > 1 && words[end - 1].known.ordinary && !words[end - 1].known.last && !words[end - 1].known.first {
         end -= 1;
     }
-    if end < words.len() && is_thing(text, &words[end]) {
+    if end < words.len() && words[end].known.thing {
         return None;
     }
     let range = lead.range.start..words[end - 1].range.end;
@@ -244,10 +273,6 @@ fn from_given_name(scan: &Scan<'_>, words: &[Word], unknown: usize) -> Option<(R
     }
 }
 
-fn is_thing(text: &str, word: &Word) -> bool {
-    NOT_A_NAME.iter().any(|thing| text[word.range.clone()].eq_ignore_ascii_case(thing))
-}
-
 /// Whether "my name is", "Dear", "Mrs" or the like stands right before `at`.
 fn introduced_at(scan: &Scan<'_>, at: usize) -> bool {
     scan.mentions.before(Class::NAMING, at, 3).is_some_and(|mention| {
@@ -258,7 +283,8 @@ fn introduced_at(scan: &Scan<'_>, at: usize) -> bool {
 /// The value of a field that holds a name or may hold one.
 pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     let text = &scan.text[value.range.clone()];
-    if text.len() > MAX_NAME || text.len() < 2 {
+    let named = matches!(value.field, Field::FirstName | Field::LastName | Field::FullName | Field::Name | Field::Role);
+    if !named || !(2..=MAX_NAME).contains(&text.len()) {
         return;
     }
     let written_like_a_name =
@@ -310,11 +336,9 @@ pub(crate) fn is_capitalized(text: &str) -> bool {
 
 fn looks_like_a_name(text: &str, quoted: bool) -> bool {
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    let things =
-        words.iter().any(|word| NOT_A_NAME.iter().any(|thing| word.trim_end_matches('.').eq_ignore_ascii_case(thing)));
     let known: Vec<Known> = words.iter().map(|word| names::known(word)).collect();
     let ordinary = known.iter().filter(|known| known.ordinary && !known.first && !known.last).count();
-    if things || !is_capitalized(text) {
+    if known.iter().any(|known| known.thing) || !is_capitalized(text) {
         return false;
     }
     match words.len() {

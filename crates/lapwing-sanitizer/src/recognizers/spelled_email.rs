@@ -8,6 +8,8 @@ use crate::scan::Scan;
 /// Top-level domains that people spell.
 const TOP_LEVEL: &str = " com org net edu gov mil int io co ai app dev me info biz name us uk de fr es it nl be ch at se fi no dk pl cz pt ie eu ca au nz in jp kr cn br mx ar cl za tr ru ua gr hu ro tv cc xyz tech online site store cloud email example test ";
 
+const MAX_TOP_LEVEL: usize = 7;
+
 /// Words before a spelled `at` that belong to the sentence and not to an address.
 const NOT_LOCAL: &str = " look looking available us me it is are was were be up visit find found shop hosted here online located live work works working \
                          meet meeting arrive arriving stay based only page website blog docs more details info apply register order buy sold see read start began ";
@@ -78,7 +80,9 @@ fn separator(text: &str) -> Option<(usize, char, bool)> {
     if spaces > 3 {
         return None;
     }
-    let spelled = SEPARATORS.iter().find(|(word, _)| {
+    // Most words are no separator, as their first letter tells.
+    let first = trimmed.bytes().next().map_or(0, |b| b.to_ascii_lowercase());
+    let spelled = SEPARATORS.iter().filter(|(word, _)| word.as_bytes()[0] == first).find(|(word, _)| {
         let head = trimmed.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
         let bracketed = !word.as_bytes()[0].is_ascii_alphabetic();
         head && (bracketed || (spaces > 0 && trimmed[word.len()..].starts_with(' ')))
@@ -111,7 +115,7 @@ fn domain(text: &str, at: usize) -> Option<Part> {
             break;
         }
         let label = text[position..position + length].to_ascii_lowercase();
-        if position > start && TOP_LEVEL.contains(&format!(" {label} ")) {
+        if position > start && label.len() <= MAX_TOP_LEVEL && TOP_LEVEL.contains(&format!(" {label} ")) {
             top = Some((position + length, part.spelled));
         }
         position += length;
@@ -163,7 +167,8 @@ fn local_part(text: &str, at: usize) -> Option<Part> {
 fn separator_before(text: &str) -> Option<usize> {
     let trimmed = text.trim_end_matches(' ');
     let spaces = text.len() - trimmed.len();
-    let (word, _) = SEPARATORS.iter().find(|(word, _)| {
+    let last = trimmed.bytes().next_back()?.to_ascii_lowercase();
+    let (word, _) = SEPARATORS.iter().filter(|(word, _)| word.as_bytes().last() == Some(&last)).find(|(word, _)| {
         let tail = trimmed.len().checked_sub(word.len()).and_then(|from| trimmed.get(from..));
         let bracketed = !word.as_bytes()[0].is_ascii_alphabetic();
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word))

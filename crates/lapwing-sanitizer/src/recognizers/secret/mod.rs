@@ -4,10 +4,10 @@
 mod placeholder;
 mod rules;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind as Matches, PatternID};
@@ -17,6 +17,7 @@ use crate::context::Mention;
 use crate::entity::EntityType::{Secret, Username};
 use crate::field::Field;
 use crate::formats::{CHECKED, Format, NAMED, SHAPED};
+use crate::lexicon::Dictionary;
 use crate::scan::{FieldValue, Scan};
 use placeholder::is_placeholder;
 use rules::{CARRIERS, GENERIC, PREFIXED, VENDORS};
@@ -34,10 +35,11 @@ pub(crate) static FORMATS: &[Format] = &[Format {
 /// Longest stretch that a rule with a known prefix reads.
 const MAX_TOKEN: usize = 4096;
 
-#[derive(Clone, Copy)]
-enum Keyword {
+/// What a word of this module's lists says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Keyword {
     /// The token itself begins here; the rule's number.
-    Prefix(usize),
+    Prefix(u16),
     /// A service's name: a random value assigned to something named after it is a secret.
     Vendor,
     /// `token`, `secret`, `api_key`: the same, for any service.
@@ -48,65 +50,104 @@ enum Keyword {
     Home,
 }
 
-struct Keywords {
-    automaton: AhoCorasick,
-    kinds: Vec<Keyword>,
-    /// Every rule's pattern, each with a start of its own.
-    rules: dense::DFA<Vec<u32>>,
+/// The words that tell of a secret or of an account without a long value.
+pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
+    let homes = list("/home/|/users/|\\users\\", Keyword::Home);
+    list(CARRIERS, Keyword::Carrier).chain(list("-----begin", Keyword::Pem)).chain(homes)
 }
 
-static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
-    let mut words: Vec<&str> = Vec::new();
-    let mut kinds = Vec::new();
-    let mut add = |list: &'static str, kind: Keyword| {
-        for word in list.split('|') {
-            words.push(word);
-            kinds.push(kind);
-        }
-    };
-    for (number, rule) in PREFIXED.iter().enumerate() {
-        add(rule.keywords, Keyword::Prefix(number));
+fn list(words: &'static str, keyword: Keyword) -> impl Iterator<Item = (&'static str, Keyword)> {
+    words.split('|').map(move |word| (word, keyword))
+}
+
+/// The words that name a secret or begin one.
+struct Words {
+    words: Dictionary<Vec<Keyword>>,
+    /// The pairs of bytes that a word begins with.
+    pairs: Box<[u64; PAIRS / 64]>,
+}
+
+const PAIRS: usize = 1 << 16;
+
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first.to_ascii_lowercase()) << 8 | usize::from(second.to_ascii_lowercase())
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    let rules = (0..).zip(PREFIXED);
+    let prefixes = rules.flat_map(|(number, rule)| list(rule.keywords, Keyword::Prefix(number)));
+    let mut words: BTreeMap<Vec<u8>, Vec<Keyword>> = BTreeMap::new();
+    for (word, keyword) in list(VENDORS, Keyword::Vendor).chain(list(GENERIC, Keyword::Generic)).chain(prefixes) {
+        words.entry(word.as_bytes().to_ascii_lowercase()).or_default().push(keyword);
     }
-    add(VENDORS, Keyword::Vendor);
-    add(GENERIC, Keyword::Generic);
-    add(CARRIERS, Keyword::Carrier);
-    add("-----begin", Keyword::Pem);
-    add("/home/|/users/|\\users\\", Keyword::Home);
-    let automaton = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(&words)
-        .expect("the keyword list fits in an automaton");
+    let mut pairs = Box::new([0; PAIRS / 64]);
+    for word in words.keys() {
+        let pair = pair(word[0], word[1]);
+        pairs[pair / 64] |= 1 << (pair % 64);
+    }
+    Words { words: Dictionary::new(words), pairs }
+});
+
+/// Every rule's pattern, each with a start of its own.
+static RULES: LazyLock<dense::DFA<Vec<u32>>> = LazyLock::new(|| {
     let patterns: Vec<&str> = PREFIXED.iter().map(|rule| rule.pattern).collect();
     let config =
         dense::Config::new().match_kind(Matches::All).start_kind(StartKind::Anchored).starts_for_each_pattern(true);
-    let rules = dense::Builder::new()
+    dense::Builder::new()
         .configure(config)
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .build_many(&patterns)
-        .expect("the rules hold valid patterns");
-    Keywords { automaton, kinds, rules }
+        .expect("the rules hold valid patterns")
 });
 
-/// Follows every keyword of the text.
-pub(crate) fn keywords(scan: &mut Scan<'_>) {
-    let Keywords { automaton, kinds, rules } = &*KEYWORDS;
-    let text = scan.text;
-    for hit in automaton.find_overlapping_iter(text) {
-        match kinds[hit.pattern().as_usize()] {
-            Keyword::Prefix(number) => prefixed(scan, rules, number, hit.start()),
-            Keyword::Vendor => named(scan, hit.start(), hit.end(), true),
-            Keyword::Generic => named(scan, hit.start(), hit.end(), false),
-            Keyword::Carrier => carried(scan, hit.start(), hit.end()),
-            Keyword::Pem => pem(scan, hit.start()),
-            Keyword::Home => super::username::home(scan, hit.end()),
+/// How far before its value a word that names it may begin, in bytes: its own length, the rest of the identifier, the
+/// signs between.
+const REACH: usize = 24 + MAX_IDENTIFIER + MAX_SIGNS;
+const MAX_IDENTIFIER: usize = 40;
+const MAX_SIGNS: usize = 24;
+
+/// Follows `keywords`, and those that stand in or before one of `values`.
+pub(crate) fn keywords(scan: &mut Scan<'_>, keywords: &[(Keyword, usize, usize)], values: &[Range<usize>]) {
+    for &(keyword, start, end) in keywords {
+        follow(scan, keyword, start, end);
+    }
+    let mut read = 0;
+    for value in values {
+        within(scan, value.start.saturating_sub(REACH).max(read)..value.end);
+        read = value.end;
+    }
+}
+
+/// Follows the words of secrets that begin in `range`.
+fn within(scan: &mut Scan<'_>, range: Range<usize>) {
+    let Words { words, pairs } = &*WORDS;
+    let text = scan.text.as_bytes();
+    for (i, two) in text[range.start..text.len().min(range.end + 1)].windows(2).enumerate() {
+        let pair = pair(two[0], two[1]);
+        if pairs[pair / 64] >> (pair % 64) & 1 == 1 {
+            let start = range.start + i;
+            words.words_at(&text[start..], |keywords, length| {
+                for keyword in keywords {
+                    follow(scan, *keyword, start, start + length);
+                }
+            });
         }
+    }
+}
+
+fn follow(scan: &mut Scan<'_>, keyword: Keyword, start: usize, end: usize) {
+    match keyword {
+        Keyword::Prefix(number) => prefixed(scan, usize::from(number), start),
+        Keyword::Vendor => named(scan, start, end, true),
+        Keyword::Generic => named(scan, start, end, false),
+        Keyword::Carrier => carried(scan, start, end),
+        Keyword::Pem => pem(scan, start),
+        Keyword::Home => super::username::home(scan, end),
     }
 }
 
 /// A token whose beginning stands at `start`.
-fn prefixed(scan: &mut Scan<'_>, rules: &dense::DFA<Vec<u32>>, number: usize, start: usize) {
+fn prefixed(scan: &mut Scan<'_>, number: usize, start: usize) {
     let bytes = scan.text.as_bytes();
     let rule = &PREFIXED[number];
     let Some(start) = start.checked_sub(rule.back) else { return };
@@ -114,7 +155,7 @@ fn prefixed(scan: &mut Scan<'_>, rules: &dense::DFA<Vec<u32>>, number: usize, st
         return;
     }
     let end = bytes.len().min(start + MAX_TOKEN);
-    let Some(length) = longest(rules, number, &bytes[start..end]) else { return };
+    let Some(length) = longest(&RULES, number, &bytes[start..end]) else { return };
     let range = start..start + length;
     let Some(value) = scan.text.get(range.clone()) else { return };
     if value.bytes().filter(u8::is_ascii_digit).count() < rule.digits
@@ -170,8 +211,6 @@ fn named(scan: &mut Scan<'_>, start: usize, end: usize, vendor: bool) {
 
 /// The token that follows the rest of an identifier and a sign of assignment.
 fn assigned_value(text: &str, end: usize) -> Option<Range<usize>> {
-    const MAX_IDENTIFIER: usize = 40;
-    const MAX_SIGNS: usize = 24;
     let bytes = text.as_bytes();
     let identifier = bytes[end..]
         .iter()

@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod pipeline;
 mod restart;
+mod rules;
 mod shutdown;
 mod support;
 mod tidy;

@@ -2,7 +2,8 @@
 #
 # Installs what Lapwing is built and tested with and this machine lacks.
 #
-#   setup.sh build    C and C++ compilers, make, perl, pkg-config, python3; checks Rust, which rustup installs better
+#   setup.sh build    C and C++ compilers, make, perl, pkg-config, python3 with venv; checks Rust, which rustup installs
+#                     better
 #   setup.sh kafka    Java 17 or newer, Maven and ps, for the tests against a real Apache Kafka
 #   setup.sh          both
 #
@@ -25,6 +26,8 @@ missing_packages() { # GROUP
             for tool in gcc g++ make pkg-config python3; do
                 has "$tool" || echo "$tool"
             done
+            # The tests' environments (venv.sh); Debian has the module apart from python3.
+            python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
             # Debian's perl-base has the command without the modules that the build of OpenSSL uses.
             perl -MFindBin -MIPC::Cmd -MFile::Compare -MTime::Piece -e 1 2>/dev/null || echo perl
             ;;

@@ -12,12 +12,33 @@ pub enum BusError {
     /// This record will never be taken.
     #[error("bus refused a record: {0}")]
     Refused(String),
-    /// The reader asked for what is not there: a topic made anew, or records that retention removed.
+    /// Records were removed before this reader came to them. It is said once; the next batch begins behind them.
+    #[error(transparent)]
+    Gap(Gap),
+    /// The reader asked for what was never there, since the topic was made anew; a person is needed.
     #[error("position is not on the bus: {0}")]
     OutOfRange(String),
     /// Going on would lose or double something; a person is needed.
     #[error("bus failed: {0}")]
     Fatal(String),
+}
+
+/// Records that retention removed before a reader came to them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "retention removed {} records of {topic} partition {partition} before they were read, offsets {first} to {}",
+    next - first,
+    next - 1
+)]
+pub struct Gap {
+    /// Where they stood.
+    pub topic: String,
+    /// In which partition.
+    pub partition: i32,
+    /// The first offset that is missing.
+    pub first: i64,
+    /// The offset at which reading goes on.
+    pub next: i64,
 }
 
 impl BusError {

@@ -76,6 +76,7 @@ fn evaluate(data: &Path, out: &Path, set: &str) -> Result<(), Box<dyn Error>> {
             "score": assessment.score,
             "p_value": assessment.p,
             "channel": assessment.channel,
+            "p_channels": assessment.p_channels,
             "why": why(trace, &assessment),
         });
         writeln!(file, "{line}")?;

@@ -2,6 +2,8 @@
 
 use lapwing_event::{Alert as Finding, AlertDraft, EventId, SanitizedEvent, Severity, Timestamp};
 
+use crate::catalogue::{self, Entry};
+
 /// A finding of the detector. Its id follows from rule, key and evidence: a replay raises the same alert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
@@ -11,17 +13,34 @@ pub struct Alert {
 impl Alert {
     /// From a draft and the event that tipped the scale.
     pub(crate) fn new(draft: Draft, at: Timestamp, evidence: &SanitizedEvent) -> Self {
-        let rule = catalogue(&draft.rule_id);
+        let rule = catalogue::entry(&draft.rule_id);
+        Self::assemble(draft, rule, tags(rule.owasp), tags(rule.atlas), at, evidence)
+    }
+
+    /// As [`Self::new`], with the tags of a rule that has its own.
+    pub(crate) fn tagged(draft: Draft, own: &[String], at: Timestamp, evidence: &SanitizedEvent) -> Self {
+        let of = |prefix: &str| own.iter().filter(|tag| tag.starts_with(prefix)).cloned().collect();
+        let rule = catalogue::entry(&draft.rule_id);
+        Self::assemble(draft, rule, of("owasp."), of("atlas."), at, evidence)
+    }
+
+    fn assemble(
+        draft: Draft,
+        rule: &Entry,
+        owasp: Vec<String>,
+        atlas: Vec<String>,
+        at: Timestamp,
+        evidence: &SanitizedEvent,
+    ) -> Self {
         let title = draft.title.unwrap_or_else(|| rule.title.to_owned());
-        let tags = |tags: &[&str]| tags.iter().map(|t| (*t).to_owned()).collect();
         let alert = Finding {
             rule_id: draft.rule_id,
             title: Some(title),
             severity: draft.severity.unwrap_or_else(|| rule.severity.clone()),
             score: Some(draft.score),
             threshold: Some(draft.threshold),
-            owasp: tags(rule.owasp),
-            atlas: tags(rule.atlas),
+            owasp,
+            atlas,
             event_ids: draft.event_ids,
             dedup_key: draft.dedup_key,
             status: "open".to_owned(),
@@ -46,6 +65,10 @@ impl Alert {
     }
 }
 
+fn tags(tags: &[&str]) -> Vec<String> {
+    tags.iter().map(|tag| (*tag).to_owned()).collect()
+}
+
 /// What a detection has to say.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
@@ -59,51 +82,4 @@ pub(crate) struct Draft {
     pub(crate) event_ids: Vec<EventId>,
     pub(crate) dedup_key: String,
     pub(crate) explanation: String,
-}
-
-/// What is fixed about a detection.
-struct Rule {
-    id: &'static str,
-    title: &'static str,
-    severity: Severity,
-    owasp: &'static [&'static str],
-    atlas: &'static [&'static str],
-}
-
-/// The detections that this crate raises; a rule of the operator's own gets the last entry.
-const CATALOGUE: &[Rule] = &[
-    Rule { id: "AID-21", title: "Toxicity above the threshold", severity: Severity::Medium, owasp: &[], atlas: &[] },
-    Rule {
-        id: "AID-22",
-        title: "A metric is off its baseline",
-        severity: Severity::Low,
-        owasp: &["owasp.llm10-2025"],
-        atlas: &[],
-    },
-    Rule {
-        id: "AID-30",
-        title: "An order of tool calls unlike this agent's history",
-        severity: Severity::Medium,
-        owasp: &["owasp.llm06-2025", "owasp.asi02-2026"],
-        atlas: &["atlas.aml.t0053"],
-    },
-    Rule {
-        id: "AID-31",
-        title: "A call follows untrusted tool output and not the user",
-        severity: Severity::High,
-        owasp: &["owasp.llm01-2025", "owasp.asi01-2026"],
-        atlas: &["atlas.aml.t0051.001"],
-    },
-    Rule {
-        id: "AID-32",
-        title: "A session that does not hold together",
-        severity: Severity::Medium,
-        owasp: &["owasp.llm06-2025", "owasp.asi02-2026"],
-        atlas: &["atlas.aml.t0053"],
-    },
-    Rule { id: "", title: "A threshold was passed", severity: Severity::Medium, owasp: &[], atlas: &[] },
-];
-
-fn catalogue(id: &str) -> &'static Rule {
-    CATALOGUE.iter().find(|rule| rule.id == id).unwrap_or(&CATALOGUE[CATALOGUE.len() - 1])
 }

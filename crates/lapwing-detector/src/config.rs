@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::DetectorError;
 use crate::baseline::BaselineRule;
 use crate::behaviour::{ModelConfig, TraceLimits};
+use crate::detections::DetectionsConfig;
 use crate::metric::Metric;
+use crate::rules::RulesConfig;
 use crate::threshold::ThresholdRule;
 
 /// The detector's settings.
@@ -18,6 +20,12 @@ pub struct DetectorConfig {
     pub baselines: Vec<BaselineRule>,
     /// What is normal for an agent, and how sure an alarm has to be.
     pub behaviour: BehaviourConfig,
+    /// Sigma rules.
+    pub rules: RulesConfig,
+    /// Stateful detections.
+    pub detections: DetectionsConfig,
+    /// How many seconds late an event may come and still find its place in a window. Default 300.
+    pub allowed_lateness_s: u64,
     /// Alerts with the same key within this many seconds of event time are one. Default 3600.
     pub dedup_window_s: u64,
     /// Keys remembered for deduplication; the oldest are forgotten first. Default 50,000.
@@ -30,6 +38,9 @@ impl Default for DetectorConfig {
             thresholds: vec![ThresholdRule::toxicity()],
             baselines: vec![BaselineRule::prompt_length()],
             behaviour: BehaviourConfig::default(),
+            rules: RulesConfig::default(),
+            detections: DetectionsConfig::default(),
+            allowed_lateness_s: 300,
             dedup_window_s: 3_600,
             dedup_keys: 50_000,
         }
@@ -98,6 +109,12 @@ impl DetectorConfig {
             if !(rule.deviations > 0.0 && rule.deviations.is_finite()) || rule.window_h == 0 || rule.max_keys == 0 {
                 return Err(invalid(&key, "`deviations`, `window_h` and `max_keys` must be above 0"));
             }
+        }
+        if self.detections.max_keys == 0 {
+            return Err(invalid("detector.detections.max_keys", "must be above 0"));
+        }
+        if self.rules.max_groups == 0 {
+            return Err(invalid("detector.rules.max_groups", "must be above 0"));
         }
         self.behaviour.validate()
     }

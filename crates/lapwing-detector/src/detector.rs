@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use lapwing_event::{Kind, SanitizedEvent, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Draft};
 use crate::baseline::{Baseline, Deviation, Window};
 use crate::config::DetectorConfig;
+use crate::detections::Detections;
 use crate::error::DetectorError;
 use crate::metrics::DetectorMetrics;
 use crate::recent::Recent;
-use crate::snapshot;
+use crate::rules::Rules;
+use crate::snapshot::Parts;
 use crate::threshold::{Crossed, Threshold};
 use crate::watch::Watch;
 
@@ -21,24 +22,20 @@ pub struct Detector {
     config: DetectorConfig,
     thresholds: Vec<Threshold>,
     baselines: Vec<Baseline>,
+    rules: Rules,
+    detections: Detections,
     watch: Watch,
     /// When each key last alerted.
     alerted: Recent<String, i64>,
     /// The latest event time seen on each lane, in nanoseconds.
     lanes: BTreeMap<i32, i64>,
     metrics: DetectorMetrics,
+    /// Parts that the snapshot had in a form that is no longer read.
+    restarted: Vec<String>,
 }
 
-/// What outlives the process.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct State {
-    lanes: BTreeMap<i32, i64>,
-    metrics: DetectorMetrics,
-    alerted: Recent<String, i64>,
-    watch: Watch,
-    /// By rule id and field, so that a changed configuration keeps what still fits.
-    baselines: Vec<(String, String, Recent<String, Window>)>,
-}
+/// What a baseline learned, by rule id and field, so that a changed configuration keeps what still fits.
+type LearnedBaselines = Vec<(String, String, Recent<String, Window>)>;
 
 impl Detector {
     /// A detector that has learned nothing yet.
@@ -47,10 +44,13 @@ impl Detector {
         Ok(Self {
             thresholds: config.thresholds.iter().filter_map(Threshold::new).collect(),
             baselines: config.baselines.iter().filter_map(Baseline::new).collect(),
+            rules: Rules::new(&config.rules, seconds(config.allowed_lateness_s)).map_err(DetectorError::Rules)?,
+            detections: Detections::default(),
             watch: Watch::default(),
             alerted: Recent::default(),
             lanes: BTreeMap::new(),
             metrics: DetectorMetrics::default(),
+            restarted: Vec::new(),
             config,
         })
     }
@@ -79,6 +79,9 @@ impl Detector {
                 alerts.push(Alert::new(explain_baseline(baseline, &deviation, event), event.timestamp, event));
             }
         }
+        alerts.extend(self.rules.observe(event));
+        let lateness = seconds(self.config.allowed_lateness_s);
+        alerts.extend(self.detections.observe(event, &self.config.detections, lateness));
         if self.config.behaviour.enabled {
             let watermark = self.watermark();
             alerts.extend(self.watch.observe(event, watermark, &self.config.behaviour, &mut self.metrics));
@@ -116,36 +119,49 @@ impl Detector {
     /// Everything it has learned, to be given to [`Detector::restore`]. Keep it together with the offset of the
     /// last event observed.
     pub fn snapshot(&self) -> Vec<u8> {
+        let mut parts = Parts::default();
+        parts.put("lanes", 1, &self.lanes);
+        parts.put("metrics", 1, &self.metrics);
+        parts.put("alerted", 1, &self.alerted);
+        parts.put("watch", 3, &self.watch);
         let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
-        snapshot::encode(&State {
-            lanes: self.lanes.clone(),
-            metrics: self.metrics.clone(),
-            alerted: self.alerted.clone(),
-            watch: self.watch.clone(),
-            baselines: baselines.collect(),
-        })
+        parts.put("baselines", 1, &baselines.collect::<LearnedBaselines>());
+        parts.put("rules", 1, self.rules.state());
+        self.detections.save(&mut parts);
+        parts.encode()
     }
 
-    /// The detector that wrote `snapshot`: it goes on as if it had never stopped.
+    /// The detector that wrote `snapshot`: it goes on as if it had never stopped. A part that an older version wrote
+    /// in a form that is no longer read begins anew; [`Detector::restarted`] names it.
     pub fn restore(config: DetectorConfig, snapshot: &[u8]) -> Result<Self, DetectorError> {
         let mut detector = Self::new(config)?;
-        let state = snapshot::decode(snapshot)?;
-        detector.lanes = state.lanes;
-        detector.metrics = state.metrics;
-        detector.alerted = state.alerted;
-        detector.watch = state.watch;
+        let mut parts = Parts::decode(snapshot)?;
+        detector.lanes = parts.take("lanes", 1).unwrap_or_default();
+        detector.metrics = parts.take("metrics", 1).unwrap_or_default();
+        detector.alerted = parts.take("alerted", 1).unwrap_or_default();
+        detector.watch = parts.take("watch", 3).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
-        for (id, field, windows) in state.baselines {
+        for (id, field, windows) in parts.take::<LearnedBaselines>("baselines", 1).unwrap_or_default() {
             if let Some(baseline) = detector.baselines.iter_mut().find(|b| b.rule.id == id && b.rule.field == field) {
                 baseline.resume(windows);
             }
         }
+        detector.rules.resume(parts.take("rules", 1).unwrap_or_default());
+        detector.detections = Detections::load(&mut parts);
+        detector.restarted = parts.lost();
         Ok(detector)
+    }
+
+    /// The parts that [`Detector::restore`] had to begin anew.
+    pub fn restarted(&self) -> &[String] {
+        &self.restarted
     }
 
     fn close_silent(&mut self, now: i64) -> Vec<Alert> {
         let idle = seconds(self.config.behaviour.session_idle_s);
-        self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics)
+        let mut alerts = self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics);
+        alerts.extend(self.detections.silent(now, &self.config.detections));
+        alerts
     }
 
     /// Leaves out alerts whose key had one within the deduplication window, and counts the rest.

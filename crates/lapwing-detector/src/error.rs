@@ -1,5 +1,7 @@
 //! What can go wrong with a detector.
 
+use crate::rules::RuleFault;
+
 /// Why a detector can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
@@ -11,6 +13,9 @@ pub enum DetectorError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// Rules have faults; correct the files.
+    #[error("{} fault(s) in the rules:{}", .0.len(), .0.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
+    Rules(Vec<RuleFault>),
     /// The bytes are no snapshot of a detector; start without it.
     #[error("detector snapshot is damaged; start without it and let the detector learn again")]
     Damaged(#[source] Option<postcard::Error>),

@@ -19,12 +19,15 @@
 mod alert;
 mod baseline;
 pub mod behaviour;
+mod catalogue;
 mod config;
+mod detections;
 mod detector;
 mod error;
 mod metric;
 mod metrics;
 mod recent;
+mod rules;
 mod session;
 mod snapshot;
 #[cfg(test)]
@@ -35,7 +38,9 @@ mod watch;
 pub use alert::Alert;
 pub use baseline::{BaselineRule, Per, Side};
 pub use config::{BehaviourConfig, DetectorConfig};
+pub use detections::DetectionsConfig;
 pub use detector::Detector;
 pub use error::DetectorError;
 pub use metrics::DetectorMetrics;
+pub use rules::{RuleFault, RuleSet, RuleSummary, RuleText, RulesConfig};
 pub use threshold::ThresholdRule;

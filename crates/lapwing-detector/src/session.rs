@@ -116,10 +116,14 @@ impl Session {
 /// The envelope of a session's first event, without its content: an alert that comes when the session is over
 /// needs tenant, service, agent and user.
 #[derive(Debug, Clone)]
-struct Envelope(SanitizedEvent);
+pub(crate) struct Envelope(SanitizedEvent);
 
 impl Envelope {
-    fn of(event: &SanitizedEvent) -> Self {
+    pub(crate) fn event(&self) -> &SanitizedEvent {
+        &self.0
+    }
+
+    pub(crate) fn of(event: &SanitizedEvent) -> Self {
         let empty = Draft {
             rule_id: String::new(),
             title: None,

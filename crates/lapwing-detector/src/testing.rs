@@ -26,7 +26,7 @@ pub(crate) fn seal(mut event: Event) -> SanitizedEvent {
     SanitizedEvent::decode(&lapwing_event::encode(&event)).unwrap()
 }
 
-fn event(kind: Kind, session: &str, seconds: i64, what: &str) -> Event {
+pub(crate) fn event(kind: Kind, session: &str, seconds: i64, what: &str) -> Event {
     let id = EventId::derived(at(seconds), &[session.as_bytes(), what.as_bytes()]);
     let mut event = Event::new(kind, id, at(seconds), "shop");
     event.session = Some(Session { id: session.to_owned() });

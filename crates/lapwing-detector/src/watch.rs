@@ -94,12 +94,12 @@ impl Watch {
         }
         let digest = session.trace.digest();
         let agent = self.agents.touch(&session.agent, session.last, Agent::default);
-        let assessed = agent.model.as_ref().map(|m| (m.assess(&digest), m.threshold(config.false_alarm_rate)));
         let mut alert = None;
-        if let Some((assessment, Some(threshold))) = assessed {
+        if let Some(assessment) = agent.model.as_ref().map(|m| m.assess(&digest)) {
             metrics.sessions_calibrated += 1;
-            if !session.alarmed && assessment.score > threshold && speaks(&assessment, config) {
-                alert = Some(session.alert(explain_session(key, &session, &digest, &assessment, threshold)));
+            let rate = config.false_alarm_rate;
+            if !session.alarmed && assessment.p <= rate && speaks(&assessment, config) {
+                alert = Some(session.alert(explain_session(key, &session, &digest, &assessment, rate)));
             }
             metrics.sessions_alarmed += u64::from(session.alarmed || alert.is_some());
         }
@@ -141,8 +141,9 @@ impl Agent {
 struct Verdict {
     probability: f64,
     threshold: f64,
-    /// The calibrated p-value and the sessions behind it, once there are enough of them.
-    calibrated: Option<(f64, usize)>,
+    p: f64,
+    /// The agent's sessions behind the p-value; none if it rests on what is normal for agents at large.
+    sessions: usize,
 }
 
 fn provenance(
@@ -151,24 +152,17 @@ fn provenance(
     model: Option<&AgentModel>,
     config: &BehaviourConfig,
 ) -> Option<Verdict> {
-    let prompt = session.trace.prompt_stems();
-    let logit = AgentModel::call_logit(model, prompt, &reading.digest);
+    let logit = AgentModel::call_logit(model, session.trace.prompt_stems(), &reading.digest);
     let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
-    let calibrated = model.and_then(|m| m.threshold(config.false_alarm_rate).map(|t| (m, t)));
-    match calibrated {
-        Some((model, threshold)) => {
-            (model.provenance_score(logit) > threshold && probability >= config.min_probability).then(|| Verdict {
-                probability,
-                threshold: config.min_probability,
-                calibrated: Some((model.provenance_p(logit), model.sessions())),
-            })
-        }
-        None => (probability >= config.cold_probability).then_some(Verdict {
-            probability,
-            threshold: config.cold_probability,
-            calibrated: None,
-        }),
-    }
+    let p = AgentModel::call_p(model, logit);
+    let threshold = if model.is_some() { config.min_probability } else { config.cold_probability };
+    let sessions = model.map_or(0, AgentModel::sessions);
+    (p <= config.false_alarm_rate && probability >= threshold).then_some(Verdict {
+        probability,
+        threshold,
+        p,
+        sessions,
+    })
 }
 
 /// Whether the channel that speaks loudest has something to say beyond being rare.
@@ -202,11 +196,12 @@ fn explain_call(verdict: &Verdict, reading: &Reading<'_>, session: &Session, eve
     if let Some(order) = order {
         words.push_str(&format!("; text in the output of {} orders a call like this one", order.name));
     }
-    words.push_str(&match verdict.calibrated {
-        Some((p, n)) => {
-            format!("; probability {:.2}, p-value {p:.4} against {n} sessions of this agent", verdict.probability)
-        }
-        None => format!("; probability {:.2} by the features that need no history", verdict.probability),
+    words.push_str(&match verdict.sessions {
+        0 => format!("; probability {:.2} by the features that need no history", verdict.probability),
+        n => format!(
+            "; probability {:.2}, p-value {:.4} against {n} sessions of this agent",
+            verdict.probability, verdict.p
+        ),
     });
     let mut event_ids: Vec<_> = [order, origin].into_iter().flatten().map(|s| s.event).collect();
     event_ids.push(event.id);
@@ -223,7 +218,7 @@ fn explain_call(verdict: &Verdict, reading: &Reading<'_>, session: &Session, eve
     }
 }
 
-fn explain_session(key: &str, session: &Session, digest: &Digest, assessment: &Assessment, threshold: f64) -> Draft {
+fn explain_session(key: &str, session: &Session, digest: &Digest, assessment: &Assessment, rate: f64) -> Draft {
     let (rule, p) = match assessment.channel {
         Channel::Sequence => ("AID-30", assessment.p_channels[0]),
         Channel::Provenance => ("AID-31", assessment.p_channels[1]),
@@ -263,8 +258,8 @@ fn explain_session(key: &str, session: &Session, digest: &Digest, assessment: &A
         rule_id: rule.to_owned(),
         title: None,
         severity: None,
-        score: assessment.score,
-        threshold,
+        score: -assessment.p.log10(),
+        threshold: -rate.log10(),
         event_ids: session.call(at).map(|s| s.event).into_iter().collect(),
         dedup_key: format!("{rule}\u{1f}{key}"),
         explanation: format!("{words}; p-value {p:.4}, all channels together {:.4}", assessment.p),

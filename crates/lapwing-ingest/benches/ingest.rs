@@ -81,8 +81,9 @@ async fn drain() -> Duration {
     let mut clean = source(topics::CLEAN, Start::Checkpoint(Checkpoint::default()));
     let raw = source(topics::RAW, Start::Group("ingest".to_owned()));
     let sanitizer = Arc::new(Sanitizer::new(&SanitizerConfig::default(), KeyRing::generate([7; 32])).unwrap());
-    let sink: Arc<dyn Sink> = Arc::new(bus.clone());
-    let pipeline = Pipeline::new(Box::new(raw), sink, sanitizer, IngestConfig::default(), &mut Registry::default());
+    let clock = || Timestamp::from_millis(1_795_501_800_000);
+    let config = IngestConfig::default();
+    let pipeline = Pipeline::new(Box::new(raw), sanitizer, config, clock, &mut Registry::default());
     let began = Instant::now();
     let running = tokio::spawn(pipeline.run(std::future::pending()));
     let mut seen = 0;

@@ -3,8 +3,8 @@
 //! Two halves that meet on the bus. The [`FrontDoor`] takes events over HTTP ([`api::router`]), cuts a request
 //! into items so that a bad item costs only itself, and answers once the bus has acknowledged what it took. The
 //! [`Pipeline`] reads the raw topic, decodes, sanitizes, and writes the clean topic; what cannot be decoded or
-//! sanitized goes to the dead letters with a reason that holds no content, never to the clean topic. Offsets
-//! move only after both are durable.
+//! sanitized goes to the dead letters with a reason that holds no content, never to the clean topic. Both and the
+//! offsets become durable in one step, so that a record has its effect once.
 //!
 //! Every way in is bounded: bytes before and after decompression, items, depth, requests in flight, waiting.
 //!
@@ -19,6 +19,7 @@ mod config;
 mod dead_letter;
 mod encoding;
 mod front_door;
+mod gap;
 mod intake;
 mod items;
 mod metrics;
@@ -30,5 +31,6 @@ mod record;
 pub use config::IngestConfig;
 pub use dead_letter::dead_letter;
 pub use front_door::{Clock, FrontDoor};
+pub use gap::{EVENTS_LOST, gap_event};
 pub use pipeline::{IngestError, Pipeline};
 pub use record::event_record;

@@ -1,5 +1,7 @@
 //! What the ingest service counts.
 
+use std::collections::BTreeMap;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -66,9 +68,9 @@ impl FrontDoorMetrics {
 /// Counters of the pipeline.
 #[derive(Debug, Clone)]
 pub(crate) struct PipelineMetrics {
-    pub records_in: Counter,
-    pub bytes_in: Counter,
-    pub events_out: Counter,
+    records_in: Counter,
+    bytes_in: Counter,
+    events_out: Counter,
     dead_letters: Family<Reason, Counter>,
     masked: Family<Type, Counter>,
     pub sanitize_seconds: Histogram,
@@ -99,11 +101,50 @@ impl PipelineMetrics {
         metrics
     }
 
-    pub(crate) fn dead_letter(&self, reason: &'static str) {
-        self.dead_letters.get_or_create(&Reason { reason }).inc();
+    /// Counts what has become durable.
+    pub(crate) fn count(&self, tally: &Tally) {
+        self.records_in.inc_by(tally.records);
+        self.bytes_in.inc_by(tally.bytes);
+        self.events_out.inc_by(tally.clean);
+        for (reason, letters) in &tally.dead {
+            self.dead_letters.get_or_create(&Reason { reason }).inc_by(*letters);
+        }
+        for (entity, spans) in &tally.masked {
+            self.masked.get_or_create(&Type { r#type: entity.clone() }).inc_by(*spans);
+        }
+    }
+}
+
+/// What a step of the pipeline did, to be counted once it is durable.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub records: u64,
+    pub bytes: u64,
+    pub clean: u64,
+    dead: BTreeMap<&'static str, u64>,
+    masked: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub(crate) fn dead_letter(&mut self, reason: &'static str) {
+        *self.dead.entry(reason).or_default() += 1;
     }
 
-    pub(crate) fn masked(&self, entity: &str, spans: u32) {
-        self.masked.get_or_create(&Type { r#type: entity.to_owned() }).inc_by(spans.into());
+    pub(crate) fn masked(&mut self, counts: &BTreeMap<String, u32>) {
+        for (entity, spans) in counts {
+            *self.masked.entry(entity.clone()).or_default() += u64::from(*spans);
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.bytes += other.bytes;
+        self.clean += other.clean;
+        for (reason, letters) in other.dead {
+            *self.dead.entry(reason).or_default() += letters;
+        }
+        for (entity, spans) in other.masked {
+            *self.masked.entry(entity).or_default() += spans;
+        }
     }
 }

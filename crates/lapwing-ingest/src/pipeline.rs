@@ -1,15 +1,13 @@
-//! Raw topic to clean topic: decode, sanitize, send, and only then move the offsets.
+//! Raw topic to clean topic: decode, sanitize, then write the outcome and move the offsets in one step.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
-use futures_util::future::FusedFuture;
-use lapwing_bus::{Batch, BusError, Checkpoint, Message, Record, Sink, Source, topics};
+use lapwing_bus::{Batch, BusError, Checkpoint, Gap, Message, Record, Transact, topics};
 use lapwing_event::{
     Arrival, Event, EventId, MAX_EVENT_BYTES, Rejection, SanitizedEvent, TenantId, Timestamp, decode_raw,
 };
@@ -17,12 +15,13 @@ use lapwing_sanitizer::Sanitizer;
 use prometheus_client::registry::Registry;
 use tracing::{error, warn};
 
-use crate::IngestConfig;
 use crate::dead_letter::dead_letter;
+use crate::gap::gap_event;
 use crate::intake::refuse_alerts;
-use crate::metrics::PipelineMetrics;
+use crate::metrics::{PipelineMetrics, Tally};
 use crate::receipt::RejectionClass;
 use crate::record::event_record;
+use crate::{Clock, IngestConfig};
 
 /// Why the pipeline stopped before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -39,93 +38,93 @@ type Sanitize = dyn Fn(Event) -> Result<SanitizedEvent, Rejection> + Send + Sync
 
 /// Reads the raw topic and writes the clean topic and the dead letters.
 pub struct Pipeline {
-    source: Box<dyn Source>,
-    sink: Arc<dyn Sink>,
+    source: Box<dyn Transact>,
     sanitize: Arc<Sanitize>,
     config: IngestConfig,
+    clock: Clock,
     metrics: PipelineMetrics,
     lag_measured: Option<Instant>,
 }
 
-/// What became of a part of a batch, in order.
-#[derive(Default)]
-struct Yield {
-    clean: Vec<Record>,
-    dead: Vec<Record>,
-}
-
 impl Pipeline {
-    /// A pipeline from `source`, which is subscribed to the raw topic, to `sink`. Its counters go to `registry`.
+    /// A pipeline over `source`, which is subscribed to the raw topic as a member of a group. Its counters go to
+    /// `registry`.
     pub fn new(
-        source: Box<dyn Source>,
-        sink: Arc<dyn Sink>,
+        source: Box<dyn Transact>,
         sanitizer: Arc<Sanitizer>,
         config: IngestConfig,
+        clock: Clock,
         registry: &mut Registry,
     ) -> Self {
         let sanitize =
             move |event| sanitizer.sanitize(event).map_err(|failure| Rejection::new("$", failure.to_string()));
-        Self::with(source, sink, Arc::new(sanitize), config, registry)
+        Self::with(source, Arc::new(sanitize), config, clock, registry)
     }
 
     fn with(
-        source: Box<dyn Source>,
-        sink: Arc<dyn Sink>,
+        source: Box<dyn Transact>,
         sanitize: Arc<Sanitize>,
         config: IngestConfig,
+        clock: Clock,
         registry: &mut Registry,
     ) -> Self {
-        Self { source, sink, sanitize, config, metrics: PipelineMetrics::new(registry), lag_measured: None }
+        Self { source, sanitize, config, clock, metrics: PipelineMetrics::new(registry), lag_measured: None }
     }
 
     /// Works until `shutdown` completes; the batch at hand is finished first. While the bus is away it tries
-    /// again, without end; once shutting down it gives up, and the batch is read again after the next start.
+    /// again, without end; what a step that failed had read is read again.
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), IngestError> {
         let mut shutdown = std::pin::pin!(shutdown.fuse());
+        let mut pauses = backoff();
         loop {
             let reading = self.source.next_batch(self.config.batch_size, self.config.batch_wait());
             let batch = tokio::select! {
                 biased;
                 () = &mut shutdown => return Ok(()),
-                batch = reading => match batch {
-                    Ok(batch) => batch,
-                    Err(error) if error.is_retryable() => {
-                        warn!(%error, topic = topics::RAW, "raw topic cannot be read now");
-                        tokio::time::sleep(self.config.batch_wait()).await;
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                },
+                batch = reading => batch,
             };
-            if !batch.messages.is_empty() && !self.work(batch, shutdown.as_mut()).await? {
-                return Ok(());
+            let done = match batch {
+                Ok(batch) if batch.messages.is_empty() => Ok(()),
+                Ok(batch) => self.work(batch).await?,
+                Err(BusError::Gap(gap)) => self.note(&gap).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => pauses = backoff(),
+                Err(error) if error.is_retryable() => {
+                    warn!(%error, topic = topics::RAW, "bus does not do its part now, trying again");
+                    tokio::select! {
+                        () = &mut shutdown => return Ok(()),
+                        () = tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)) => {}
+                    }
+                }
+                Err(error) => return Err(error.into()),
             }
             self.measure_lag().await;
         }
     }
 
-    /// Takes a batch to its end; false if it was given up because of the shutdown.
-    async fn work(
-        &mut self,
-        batch: Batch,
-        mut shutdown: Pin<&mut impl FusedFuture<Output = ()>>,
-    ) -> Result<bool, IngestError> {
+    /// Takes a batch to its end; the inner error is the bus's, after which the batch comes again.
+    async fn work(&mut self, batch: Batch) -> Result<Result<(), BusError>, IngestError> {
         let checkpoint = checkpoint_after(&batch);
-        let Yield { clean, dead } = sanitize_batch(batch, &self.sanitize, &self.metrics, self.config.workers()).await?;
-        for (topic, records) in [(topics::DEAD_LETTERS, dead), (topics::CLEAN, clean)] {
-            if !records.is_empty() && !send(&*self.sink, topic, records, shutdown.as_mut()).await? {
-                return Ok(false);
-            }
+        let done = sanitize_batch(batch, &self.sanitize, &self.metrics, self.config.workers()).await?;
+        let Yield { clean, dead, tally } = done;
+        let written = self.source.send_and_commit(outputs(dead, clean), &checkpoint).await;
+        if written.is_ok() {
+            self.metrics.count(&tally);
         }
-        match self.source.commit(&checkpoint).await {
-            Ok(()) => Ok(true),
-            // The next batch's commit covers this one; until then a restart would only repeat work.
-            Err(error) if error.is_retryable() => {
-                warn!(%error, topic = topics::RAW, "offsets cannot be committed now");
-                Ok(true)
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ok(written)
+    }
+
+    /// Puts on record what was lost, in one step with the offset behind it.
+    async fn note(&mut self, gap: &Gap) -> Result<(), BusError> {
+        error!(%gap, "records were removed before they were read");
+        let sanitized = (self.sanitize)(gap_event("ingest", gap, (self.clock)()));
+        let event = sanitized.map_err(|rejection| BusError::Fatal(format!("a gap cannot be noted: {rejection}")))?;
+        let record = event_record(&event, event.encode());
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.set(&gap.topic, gap.partition, gap.next);
+        self.source.send_and_commit(outputs(Vec::new(), vec![record]), &checkpoint).await
     }
 
     /// Asking costs a round trip to the broker, so it is not done for every batch.
@@ -138,6 +137,20 @@ impl Pipeline {
             self.metrics.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
         }
     }
+}
+
+/// What became of a part of a batch, in order, with what is counted once it is durable.
+#[derive(Default)]
+struct Yield {
+    clean: Vec<Record>,
+    dead: Vec<Record>,
+    tally: Tally,
+}
+
+fn outputs(dead: Vec<Record>, clean: Vec<Record>) -> Vec<(String, Vec<Record>)> {
+    let outputs = [(topics::DEAD_LETTERS, dead), (topics::CLEAN, clean)];
+    let outputs = outputs.into_iter().filter(|(_, records)| !records.is_empty());
+    outputs.map(|(topic, records)| (topic.to_owned(), records)).collect()
 }
 
 /// Sanitizes on several threads; the parts are put together again in order.
@@ -158,9 +171,10 @@ async fn sanitize_batch(
     }
     let mut all = Yield::default();
     for part in parts {
-        let Yield { clean, dead } = part.await?;
+        let Yield { clean, dead, tally } = part.await?;
         all.clean.extend(clean);
         all.dead.extend(dead);
+        all.tally.add(tally);
     }
     Ok(all)
 }
@@ -178,15 +192,15 @@ fn sanitize_part(messages: &[Message], sanitize: &Sanitize, metrics: &PipelineMe
     let mut part = Yield::default();
     for message in messages {
         let began = Instant::now();
-        metrics.records_in.inc();
-        metrics.bytes_in.inc_by(message.record.value.len() as u64);
+        part.tally.records += 1;
+        part.tally.bytes += message.record.value.len() as u64;
         match caught(|| decode(message)) {
             Ok(events) => {
                 for event in events {
-                    part.sanitized(message, caught(|| sanitize(event)), metrics);
+                    part.sanitized(message, caught(|| sanitize(event)));
                 }
             }
-            Err(rejection) => part.bury(message, RejectionClass::of(&rejection).as_str(), &rejection, metrics),
+            Err(rejection) => part.bury(message, RejectionClass::of(&rejection).as_str(), &rejection),
         }
         metrics.sanitize_seconds.observe(began.elapsed().as_secs_f64());
     }
@@ -194,21 +208,19 @@ fn sanitize_part(messages: &[Message], sanitize: &Sanitize, metrics: &PipelineMe
 }
 
 impl Yield {
-    fn sanitized(&mut self, message: &Message, result: Result<SanitizedEvent, Rejection>, metrics: &PipelineMetrics) {
+    fn sanitized(&mut self, message: &Message, result: Result<SanitizedEvent, Rejection>) {
         match result.and_then(|event| encoded(&event).map(|bytes| (event, bytes))) {
             Ok((event, bytes)) => {
-                for (entity, spans) in &event.sanitization().counts {
-                    metrics.masked(entity, *spans);
-                }
-                metrics.events_out.inc();
+                self.tally.masked(&event.sanitization().counts);
+                self.tally.clean += 1;
                 self.clean.push(event_record(&event, bytes));
             }
-            Err(rejection) => self.bury(message, "sanitize", &rejection, metrics),
+            Err(rejection) => self.bury(message, "sanitize", &rejection),
         }
     }
 
-    fn bury(&mut self, message: &Message, class: &'static str, rejection: &Rejection, metrics: &PipelineMetrics) {
-        metrics.dead_letter(class);
+    fn bury(&mut self, message: &Message, class: &'static str, rejection: &Rejection) {
+        self.tally.dead_letter(class);
         let at = Timestamp::from_millis(message.timestamp_ms);
         self.dead.push(dead_letter(message, &rejection.field, &rejection.reason, at));
     }
@@ -247,33 +259,6 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Rejection>) -> Result<T, Rejection
         error!("a record made the pipeline panic; it goes to the dead letters");
         Err(Rejection::new("$", "could not be worked on: an internal fault"))
     })
-}
-
-/// Sends until the bus has taken everything; false if it was given up because of the shutdown.
-async fn send(
-    sink: &dyn Sink,
-    topic: &str,
-    records: Vec<Record>,
-    mut shutdown: Pin<&mut impl FusedFuture<Output = ()>>,
-) -> Result<bool, IngestError> {
-    let mut pauses = backoff();
-    loop {
-        match sink.send(topic, records.clone()).await {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_retryable() => {
-                warn!(%error, topic, "bus does not take records now");
-                let pause = tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE));
-                tokio::select! {
-                    () = &mut shutdown => return Ok(false),
-                    () = pause => {}
-                }
-                if shutdown.is_terminated() {
-                    return Ok(false);
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 const LAG_INTERVAL: Duration = Duration::from_secs(2);

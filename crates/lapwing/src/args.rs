@@ -50,6 +50,9 @@ pub enum Command {
     /// Manage API keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Check, test and list the detector's Sigma rules
+    #[command(subcommand)]
+    Rules(Rules),
     /// Print the JSON Schema of the event
     Schema,
     /// Read the configuration, report every fault in it, and print what is in force
@@ -157,5 +160,25 @@ pub enum Keys {
     Revoke {
         /// The key's id, as `list` shows it
         id: String,
+    },
+}
+
+/// What to do with rules. Without a path, those of the configuration; the built-in ones are always among them.
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// Read the rules and report every fault with its file and line
+    Check {
+        /// A file or folder with rules
+        path: Option<PathBuf>,
+    },
+    /// Run the examples that the rules carry: what must fire, and what must not
+    Test {
+        /// A file or folder with rules
+        path: Option<PathBuf>,
+    },
+    /// List the rules
+    List {
+        /// A file or folder with rules
+        path: Option<PathBuf>,
     },
 }

@@ -2,6 +2,7 @@
 
 pub mod emit;
 pub mod keys;
+pub mod rules;
 pub mod search;
 pub mod tail;
 

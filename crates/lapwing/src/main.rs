@@ -13,6 +13,7 @@ mod commands;
 mod demo;
 mod render;
 mod roles;
+mod rule_files;
 mod settings;
 mod telemetry;
 
@@ -51,6 +52,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Tail(arguments) => block_on(commands::tail::run(arguments)),
         Command::Demo(arguments) => block_on(demo::run(arguments)),
         Command::Keys(action) => commands::keys::run(&action, &settings()?),
+        Command::Rules(action) => commands::rules::run(&action, &settings()?),
         Command::Schema => commands::print_schema(),
         Command::Check => commands::print_settings(&settings()?),
         Command::Health(server) => block_on(commands::health(server)),

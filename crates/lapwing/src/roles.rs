@@ -3,6 +3,7 @@
 mod consume;
 mod detect;
 mod index;
+mod instance;
 mod metrics;
 mod process;
 mod wiring;

@@ -14,6 +14,7 @@ use lapwing_store::StoreConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::rule_files;
 use crate::telemetry::TelemetryConfig;
 
 /// Everything that can be set.
@@ -140,7 +141,13 @@ impl Settings {
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
-        let settings: Self = serde_json::from_value(given).map_err(|error| Faults(vec![error.to_string()]))?;
+        let mut settings: Self = serde_json::from_value(given).map_err(|error| Faults(vec![error.to_string()]))?;
+        settings.detector.rules.texts = match &settings.detector.rules.path {
+            Some(path) => {
+                rule_files::read(path).map_err(|error| Faults(vec![format!("detector.rules.path: {error:#}")]))?
+            }
+            None => Vec::new(),
+        };
         match settings.range_faults() {
             faults if faults.is_empty() => Ok(settings),
             faults => Err(Faults(faults)),
@@ -152,6 +159,10 @@ impl Settings {
         let mut faults = self.telemetry.faults();
         faults.extend(self.ingest.faults().into_iter().map(|fault| format!("ingest.{fault}")));
         faults.extend(self.detector.validate().err().map(|fault| fault.to_string()));
+        if !self.detector.rules.texts.is_empty() {
+            let rules = self.detector.rules.compile().err().unwrap_or_default();
+            faults.extend(rules.iter().map(|fault| format!("detector.rules.path: {fault}")));
+        }
         faults
     }
 

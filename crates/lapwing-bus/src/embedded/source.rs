@@ -11,7 +11,7 @@ use super::Embedded;
 use super::log::GroupPlace;
 use super::state::{Bounds, State, Topic, UNBROKEN};
 use super::writer::bus_error;
-use crate::{Batch, BusError, Checkpoint, Message, Record, Source, Start, Subscription, Transact, record};
+use crate::{Batch, BusError, Checkpoint, Gap, Message, Record, Source, Start, Subscription, Transact, record};
 
 /// About how many bytes one batch holds at most.
 const READ_BYTES: usize = 8 << 20;
@@ -101,12 +101,8 @@ impl EmbeddedSource {
             }
             if position < low {
                 reader.position = low;
-                return Err(BusError::OutOfRange(format!(
-                    "retention removed {} records of {topic} partition {partition} before they were read, \
-                     offsets {position} to {}",
-                    low - position,
-                    low - 1
-                )));
+                let (topic, partition) = (topic.clone(), partition as i32);
+                return Err(BusError::Gap(Gap { topic, partition, first: position, next: low }));
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ pub(super) enum Start {
     /// It is there.
     At(i64),
     /// Retention removed what was next; go on from what is left.
-    Behind { next: i64, lost: i64 },
+    Behind { first: i64, next: i64 },
     /// The partition ends before it.
     Above { end: i64 },
 }
@@ -24,18 +24,10 @@ pub(super) enum Start {
 pub(super) fn start(View { position, low, end }: View) -> Start {
     match position {
         None => Start::At(low),
-        Some(next) if next < low => Start::Behind { next: low, lost: low - next },
+        Some(next) if next < low => Start::Behind { first: next, next: low },
         Some(next) if next > end => Start::Above { end },
         Some(next) => Start::At(next),
     }
-}
-
-pub(super) fn behind(topic: &str, partition: i32, next: i64, lost: i64) -> BusError {
-    BusError::OutOfRange(format!(
-        "retention removed {lost} records of {topic} partition {partition} before they were read, offsets {} to {}",
-        next - lost,
-        next - 1
-    ))
 }
 
 pub(super) fn above(topic: &str, partition: i32, position: Option<i64>, end: i64) -> BusError {
@@ -56,7 +48,7 @@ mod tests {
         assert_eq!(check(None, 3, 9), Start::At(3));
         assert_eq!(check(Some(3), 3, 9), Start::At(3));
         assert_eq!(check(Some(9), 3, 9), Start::At(9));
-        assert_eq!(check(Some(1), 3, 9), Start::Behind { next: 3, lost: 2 });
+        assert_eq!(check(Some(1), 3, 9), Start::Behind { first: 1, next: 3 });
         assert_eq!(check(Some(10), 3, 9), Start::Above { end: 9 });
         assert_eq!(check(Some(0), 0, 0), Start::At(0));
     }

@@ -22,7 +22,7 @@ use super::error::bus_error;
 use super::position::{self, Start, View};
 use super::transaction::Transactions;
 use super::{KafkaConfig, NETWORK_TIMEOUT};
-use crate::{Batch, BusError, Checkpoint, Message, Record, Source, Subscription};
+use crate::{Batch, BusError, Checkpoint, Gap, Message, Record, Source, Subscription};
 
 /// About how many bytes one batch holds at most.
 const READ_BYTES: usize = 8 << 20;
@@ -49,7 +49,7 @@ pub struct KafkaSource {
     /// are begun again.
     lost_place: bool,
     /// Gaps that are to be reported, one a call.
-    gaps: VecDeque<BusError>,
+    gaps: VecDeque<Gap>,
     /// Why this reader cannot go on.
     refused: Option<BusError>,
     discovered: Option<Instant>,
@@ -134,7 +134,7 @@ impl KafkaSource {
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
         }
-        self.gaps.pop_front().map_or(Ok(()), Err)
+        self.gaps.pop_front().map_or(Ok(()), |gap| Err(BusError::Gap(gap)))
     }
 
     pub(super) fn take_events(&mut self) {
@@ -234,8 +234,8 @@ impl KafkaSource {
     fn accept(&mut self, topic: &str, partition: i32, view: View) -> i64 {
         let next = match position::start(view) {
             Start::At(next) => next,
-            Start::Behind { next, lost } => {
-                self.gaps.push_back(position::behind(topic, partition, next, lost));
+            Start::Behind { first, next } => {
+                self.gaps.push_back(Gap { topic: topic.to_owned(), partition, first, next });
                 next
             }
             Start::Above { end } => {

@@ -2,13 +2,17 @@
 //!
 //! With `n` held-out normal scores, `p = (1 + #{scores ≥ s}) / (n + 1)` holds its promise for any score
 //! function, as long as normal sessions keep coming from where the held-out ones came from (Vovk, Gammerman
-//! and Shafer, 2005). Between held-out scores and beyond the highest, `p` is made continuous so that ties
-//! are broken by the score.
+//! and Shafer, 2005). Sessions of one task resemble each other, and the next session may be of a task never seen:
+//! then tasks are what must be exchangeable, and each task counts as one, its sessions as parts of one
+//! (hierarchical conformal prediction: Dunn, Wasserman and Ramdas, 2023). Between held-out scores and beyond the
+//! highest, `p` is made continuous so that ties are broken by the score.
 
 /// Held-out scores of normal sessions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Calibration {
     sorted: Vec<f32>,
+    /// By position in `sorted`: the weight of this score and all above it.
+    above: Vec<f64>,
     scale: f32,
 }
 
@@ -25,53 +29,59 @@ pub(crate) enum Tail {
 const MIN_TAIL: usize = 10;
 
 impl Calibration {
-    /// From the scores of normal sessions that the scoring model has not learned from.
-    pub(crate) fn new(mut scores: Vec<f32>) -> Self {
-        scores.retain(|s| s.is_finite());
-        scores.sort_by(f32::total_cmp);
-        let scale = tail_scale(&scores);
-        Self { sorted: scores, scale }
+    /// From the scores of normal sessions that the scoring model has not learned from, with the weight of each: one
+    /// over the sessions of its task.
+    pub(crate) fn new(mut scores: Vec<(f32, f64)>) -> Self {
+        scores.retain(|(s, _)| s.is_finite());
+        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut above: Vec<f64> = scores.iter().map(|(_, weight)| *weight).collect();
+        for at in (1..above.len()).rev() {
+            above[at - 1] += above[at];
+        }
+        let sorted: Vec<f32> = scores.iter().map(|(s, _)| *s).collect();
+        let scale = tail_scale(&sorted);
+        Self { sorted, above, scale }
     }
 
-    /// How many scores it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.sorted.len()
+    /// The tasks behind it, or sessions where these have no tasks.
+    pub(crate) fn size(&self) -> f64 {
+        self.above.first().copied().unwrap_or(0.0)
+    }
+
+    /// The weight of the scores from position `at` on.
+    fn from(&self, at: usize) -> f64 {
+        self.above.get(at).copied().unwrap_or(0.0)
+    }
+
+    fn at_least(&self, score: f32) -> f64 {
+        self.from(self.sorted.partition_point(|s| *s < score))
     }
 
     /// The conformal p-value: valid, with ties counted against the alarm.
     pub(crate) fn p(&self, score: f32) -> f64 {
-        let at_least = self.sorted.len() - self.sorted.partition_point(|s| *s < score);
-        (at_least as f64 + 1.0) / (self.sorted.len() as f64 + 1.0)
+        (self.at_least(score) + 1.0) / (self.size() + 1.0)
     }
 
     /// A continuous version of [`Self::p`]: ties count in full, between two scores it is interpolated, and beyond
     /// the highest it falls off on the scale of the highest tenth, as fast as `tail` says.
     pub(crate) fn smooth_p(&self, score: f32, tail: Tail) -> f64 {
-        let n = self.sorted.len();
-        let size = n as f64 + 1.0;
-        let at_least = |s: f32| (n - self.sorted.partition_point(|x| *x < s)) as f64;
-        let above = at_least(score);
-        if above == 0.0 {
+        let size = self.size() + 1.0;
+        let next = self.sorted.partition_point(|s| *s < score);
+        let above = self.from(next);
+        if next == self.sorted.len() {
             let excess = self.sorted.last().map_or(0.0, |last| f64::from((score - last) / self.scale.max(1e-6)));
-            return match tail {
-                Tail::Light => (-excess).exp() / size,
-                Tail::Heavy => 1.0 / (1.0 + excess) / size,
+            let falls = match tail {
+                Tail::Light => (-excess).exp(),
+                Tail::Heavy => 1.0 / (1.0 + excess),
             };
+            return self.above.last().map_or(1.0, |last| last.min(1.0)) * falls / size;
         }
-        let next = n - above as usize;
         if next == 0 || self.sorted[next] == score {
             return above / size;
         }
         let (lower, upper) = (self.sorted[next - 1], self.sorted[next]);
         let share = f64::from((score - lower) / (upper - lower));
-        (at_least(lower) * (1.0 - share) + above * share) / size
-    }
-
-    /// The score that `p ≤ alpha` asks for, if there are scores enough to tell.
-    pub(crate) fn threshold(&self, alpha: f64) -> Option<f32> {
-        let n = self.sorted.len();
-        let allowed = (alpha * (n as f64 + 1.0)).floor() as usize;
-        (allowed >= 1 && allowed <= n).then(|| self.sorted[n - allowed])
+        (self.at_least(lower) * (1.0 - share) + above * share) / size
     }
 }
 
@@ -92,32 +102,44 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn alike(scores: impl IntoIterator<Item = f32>) -> Calibration {
+        Calibration::new(scores.into_iter().map(|s| (s, 1.0)).collect())
+    }
+
     #[test]
     fn p_counts_what_scores_as_high() {
-        let c = Calibration::new((1..=99).map(|i| i as f32).collect());
+        let c = alike((1..=99).map(|i| i as f32));
         for (score, p) in [(0.0, 1.0), (50.0, 0.51), (99.0, 0.02), (100.0, 0.01)] {
             assert!((c.p(score) - p).abs() < 1e-9, "{score}");
         }
-        assert_eq!(c.threshold(0.05), Some(95.0));
-        assert_eq!(c.threshold(0.001), None);
+    }
+
+    #[test]
+    fn a_task_counts_once_however_often_it_was_done() {
+        let often = (0..50).map(|i| (5.0 + i as f32 / 100.0, 1.0 / 50.0));
+        let once = (0..9).map(|i| (i as f32 / 10.0, 1.0));
+        let c = Calibration::new(often.chain(once).collect());
+        assert!((c.size() - 10.0).abs() < 1e-9);
+        assert!((c.p(5.0) - 2.0 / 11.0).abs() < 1e-9);
+        assert!((c.p(9.0) - 1.0 / 11.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_every_session_scores_is_not_rare() {
-        let c = Calibration::new(vec![0.0; 99]);
-        assert_eq!(c.smooth_p(0.0, Tail::Heavy), 0.99);
+        let c = alike([0.0; 99]);
+        assert!((c.smooth_p(0.0, Tail::Heavy) - 0.99).abs() < 1e-9);
         assert!(c.smooth_p(1.0, Tail::Heavy) < 0.01);
     }
 
     #[test]
     fn an_empty_calibration_decides_nothing() {
-        let c = Calibration::new(vec![f32::NAN]);
-        assert_eq!((c.len(), c.p(9.0), c.threshold(0.5)), (0, 1.0, None));
+        let c = alike([f32::NAN]);
+        assert_eq!((c.size(), c.p(9.0), c.smooth_p(9.0, Tail::Light)), (0.0, 1.0, 1.0));
     }
 
     proptest! {
         #[test]
-        fn smooth_p_falls_with_the_score(scores in proptest::collection::vec(-10f32..10.0, 0..60), a in -20f32..20.0, b in -20f32..20.0) {
+        fn smooth_p_falls_with_the_score(scores in proptest::collection::vec((-10f32..10.0, 0.01f64..1.0), 0..60), a in -20f32..20.0, b in -20f32..20.0) {
             let c = Calibration::new(scores);
             let (low, high) = if a < b { (a, b) } else { (b, a) };
             for tail in [Tail::Light, Tail::Heavy] {

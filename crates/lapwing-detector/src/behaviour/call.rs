@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::lexicon::{Acts, acts_of, acts_of_inflected, stem};
-use super::text::{Lexeme, Shape, Term, is_domain, lexemes, term_of};
+use super::lexicon::{self, Acts, stem};
+use super::text::{Lexeme, Shape, Term, is_domain, is_file, lexemes, term_of};
 
 /// One execution of a tool, borrowed from wherever it stands.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,8 @@ impl ToolName {
             let first = tool.verbs.is_empty() && tool.nouns.is_empty();
             // The first word of a tool's name is its verb; a later one counts only in its base form, so that
             // `get_scheduled_transactions` reads and does not pay.
-            let acts = if first { acts_of_inflected(&word) } else { acts_of(&word) };
+            let known = lexicon::word(term_of(&word));
+            let acts = if first { known.about } else { known.acts };
             let is_verb = !acts.is_empty() && (first || tool.acts.is_empty());
             if is_verb {
                 tool.acts = tool.acts.union(acts);
@@ -106,7 +107,7 @@ pub(crate) struct Unit<'a> {
 impl Unit<'_> {
     /// Whether it is an address on the web.
     pub(crate) fn is_link(&self) -> bool {
-        self.kind == UnitKind::Identifier && is_domain(self.text)
+        self.kind == UnitKind::Identifier && is_domain(self.text) && !is_file(self.text)
     }
 }
 
@@ -115,6 +116,8 @@ impl Unit<'_> {
 pub(crate) enum UnitKind {
     /// An address, account, link, id or pseudonym.
     Identifier,
+    /// Such a name inside a longer text: spoken of, not aimed at.
+    Mention,
     /// Two to seven words.
     Phrase,
     /// One word.
@@ -129,6 +132,7 @@ impl UnitKind {
         match self {
             UnitKind::Identifier => 1.0,
             UnitKind::Phrase | UnitKind::Text => 0.7,
+            UnitKind::Mention => 0.5,
             UnitKind::Word => 0.4,
         }
     }
@@ -174,8 +178,9 @@ fn walk<'a>(value: &'a Value, key: Term, depth: usize, leaves: &mut usize, found
 
 fn leaf<'a>(text: &'a str, key: Term, found: &mut Vec<Unit<'a>>) {
     let all: Vec<Lexeme<'a>> = lexemes(text).take(MAX_LEAF_LEXEMES).collect();
+    let name = if all.len() > PHRASE_WORDS { UnitKind::Mention } else { UnitKind::Identifier };
     for id in all.iter().filter(|l| l.shape == Shape::Identifier).take(MAX_LEAVES) {
-        found.push(Unit { key, kind: UnitKind::Identifier, terms: vec![id.term], text: id.text });
+        found.push(Unit { key, kind: name, terms: vec![id.term], text: id.text });
     }
     let words = all.iter().filter(|l| l.shape == Shape::Word).count();
     if words == 0 {

@@ -13,16 +13,23 @@ use super::text::{Term, group, term_of};
 pub(crate) struct Consistency {
     /// How often each exact call was made.
     exact: FxHashMap<Term, u16>,
-    /// Identifiers seen nowhere before they were used, by slot.
-    unseeded: FxHashMap<Term, Vec<Term>>,
+    /// The identifiers each slot was given.
+    slots: FxHashMap<Term, Slot>,
     repeats: u16,
     enumerated: u16,
     unnamed_writes: u16,
 }
 
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Slot {
+    values: Vec<Term>,
+    /// Those of them that were seen nowhere before.
+    unseeded: u16,
+}
+
 /// Distinct calls and slots remembered of one session.
 const MAX_ENTRIES: usize = 512;
-/// Distinct unseeded identifiers remembered of one slot.
+/// Distinct identifiers remembered of one slot.
 const MAX_VALUES: usize = 32;
 
 impl Consistency {
@@ -38,18 +45,17 @@ impl Consistency {
         }
         let mut unnamed = false;
         for unit in units.iter().filter(|u| u.kind == UnitKind::Identifier) {
-            if known.of(unit.terms[0]) != Origin::Unseen {
+            let unseen = known.of(unit.terms[0]) == Origin::Unseen;
+            unnamed |= unseen;
+            let key = group(&[tool.term, unit.key]);
+            if self.slots.len() >= MAX_ENTRIES && !self.slots.contains_key(&key) {
                 continue;
             }
-            unnamed = true;
-            let slot = group(&[tool.term, unit.key]);
-            if self.unseeded.len() >= MAX_ENTRIES && !self.unseeded.contains_key(&slot) {
-                continue;
-            }
-            let values = self.unseeded.entry(slot).or_default();
-            if values.len() < MAX_VALUES && !values.contains(&unit.terms[0]) {
-                values.push(unit.terms[0]);
-                self.enumerated = self.enumerated.max(values.len() as u16);
+            let slot = self.slots.entry(key).or_default();
+            if slot.values.len() < MAX_VALUES && !slot.values.contains(&unit.terms[0]) {
+                slot.values.push(unit.terms[0]);
+                slot.unseeded += u16::from(unseen);
+                self.enumerated = self.enumerated.max(slot.unseeded);
             }
         }
         if unnamed && tool.acts.writes() {
@@ -57,13 +63,21 @@ impl Consistency {
         }
     }
 
-    /// The channel's score: larger is stranger, 0 if nothing is. Repeats count from the second on, values nobody
-    /// named from the first, a write to one of those most.
+    /// What needs no history of the channel's score: larger is stranger, 0 if nothing is. Repeats count from the
+    /// second on, values nobody named from the first, a write to one of those most.
     pub(crate) fn score(&self) -> f32 {
         let repeats = f32::from(self.repeats.saturating_sub(1));
         let enumerated = f32::from(self.enumerated);
         let writes = f32::from(self.unnamed_writes);
         1.2 * repeats.ln_1p() + 1.0 * enumerated.ln_1p() + 1.0 * writes.ln_1p()
+    }
+
+    /// The slots that were given more than one identifier, with how many.
+    pub(crate) fn fans(&self) -> Vec<(Term, u8)> {
+        let many = self.slots.iter().filter(|(_, slot)| slot.values.len() > 1);
+        let mut fans: Vec<_> = many.map(|(key, slot)| (*key, slot.values.len() as u8)).collect();
+        fans.sort_unstable();
+        fans
     }
 
     /// The score's main reason, in words.

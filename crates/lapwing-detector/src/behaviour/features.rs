@@ -4,12 +4,14 @@
 //! and documented; `weigh` is the whole model.
 
 use super::call::{ToolName, Unit, UnitKind};
+use super::lexicon::Acts;
 use super::order::Order;
-use super::origin::Origin;
+use super::origin::{Origin, Place};
+use super::text::{Term, group};
 use super::trace::Trace;
 
 /// Number of features that need no history.
-pub(crate) const STATIC: usize = 17;
+pub(crate) const STATIC: usize = 15;
 
 /// The features of one call. See [`Feature`] for the positions.
 pub(crate) type Features = [f32; STATIC];
@@ -17,47 +19,43 @@ pub(crate) type Features = [f32; STATIC];
 /// Positions in [`Features`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
-    /// An order in untrusted output holds a piece of the arguments that the prompt does not: its weight.
+    /// An order in untrusted output holds a piece of the arguments: its weight, half if the prompt holds it too.
     OrderValue = 0,
     /// That order's verb fits the tool.
     OrderVerb,
     /// Share of the tool's nouns that the order names.
     OrderNoun,
-    /// Value and verb together.
-    OrderBoth,
     /// The order speaks to a machine reader.
     Addressed,
     /// The order sets itself above the task.
     Overrides,
     /// The order is a plain imperative.
     Plain,
-    /// A piece came from untrusted output and not from the prompt: its weight.
-    Foreign,
-    /// An identifier that was never seen before.
-    Unseeded,
+    /// Value, fit of the verb and a tool that changes something or sends something out, together.
+    OrderActs,
+    /// A piece came from a sentence of untrusted output, and not from the prompt or a field: its weight.
+    Prose,
+    /// As [`Feature::Prose`], in a call that acts and that the prompt does not ask for.
+    ProseActs,
     /// The tool changes something.
     Writes,
     /// The tool sends something out.
     Leaves,
-    /// The prompt has a verb of the tool's class.
+    /// The prompt has the tool's verb, or half one of its class.
     PromptVerb,
-    /// Share of the tool's nouns in the prompt.
-    PromptNoun,
     /// Share of the pieces that the prompt holds.
     PromptPieces,
-    /// There is no piece that could have an origin.
-    Bare,
     /// The user told the agent to do what this text says, and the text does not speak to a machine.
     Sanctioned,
-    /// Value, fit of the verb and a tool that changes something or sends something out, together.
-    OrderActs,
+    /// The call acts, and the prompt does not ask for it.
+    Unasked,
 }
 
 /// A call with the origins of its pieces, to be put into numbers.
 pub(crate) struct Found<'t, 'u, 'a> {
     pub(crate) tool: &'t ToolName,
     pub(crate) units: &'u [Unit<'a>],
-    pub(crate) origins: &'u [Origin],
+    pub(crate) places: &'u [Place],
     pub(crate) trace: &'t Trace,
 }
 
@@ -68,40 +66,66 @@ impl Found<'_, '_, '_> {
         let mut x = [0.0; STATIC];
         let mut set = |f: F, v: f32| x[f as usize] = v;
         let order = self.best_order();
-        // Fetching an address tells it something: a link as an argument sends, whatever the tool is called.
-        let leaves = self.tool.acts.leaves() || self.units.iter().any(Unit::is_link);
+        let leaves = self.leaves();
+        let writes = if self.tool.acts.is_empty() { 0.5 } else { f32::from(self.tool.acts.writes()) };
+        let acts = writes.max(leaves);
         if let Some((order, value, verb, noun)) = order {
             set(F::OrderValue, value);
             set(F::OrderVerb, verb);
             set(F::OrderNoun, noun);
-            set(F::OrderBoth, value * verb.max(noun));
-            set(F::OrderActs, f32::from(self.tool.acts.writes() || leaves) * value * verb);
+            set(F::OrderActs, acts * value * verb);
             set(F::Sanctioned, f32::from(self.trace.sanctions(order.source)) * (1.0 - order.addressed));
             set(F::Addressed, order.addressed);
             set(F::Overrides, order.overrides);
             set(F::Plain, order.plain);
         }
-        set(F::Foreign, self.heaviest(|o| matches!(o, Origin::Output(_))));
-        let unseeded = self.pieces().any(|(u, o)| u.kind == UnitKind::Identifier && o == Origin::Unseen);
-        set(F::Unseeded, f32::from(unseeded));
-        set(F::Writes, f32::from(self.tool.acts.writes()));
-        set(F::Leaves, f32::from(leaves));
-        set(F::PromptVerb, f32::from(self.tool.acts.overlaps(self.trace.prompt_acts())));
-        set(F::PromptNoun, share(&self.tool.nouns, |n| self.trace.prompt_stems().binary_search(n).is_ok()));
+        let (prompt_verb, prompt_noun) = self.prompted();
+        let asked = 0.25 * prompt_verb + 0.25 * prompt_noun + 0.5 * prompt_verb * prompt_noun;
+        let prose = self.prose();
+        set(F::Prose, prose);
+        set(F::ProseActs, prose * acts * (1.0 - asked));
+        set(F::Unasked, acts * (1.0 - asked));
+        set(F::Writes, writes);
+        set(F::Leaves, leaves);
+        set(F::PromptVerb, prompt_verb);
         set(F::PromptPieces, self.prompt_pieces());
-        set(F::Bare, f32::from(self.units.is_empty()));
         (x, order.map(|(order, ..)| order.source))
     }
 
-    fn pieces(&self) -> impl Iterator<Item = (&Unit<'_>, Origin)> {
-        self.units.iter().zip(self.origins.iter().copied())
+    /// What the call does: fetching an address is a visit, whatever the tool is called.
+    fn acts(&self) -> Acts {
+        let visits = self.units.iter().any(Unit::is_link);
+        if visits { self.tool.acts.union(Acts::VISIT) } else { self.tool.acts }
     }
 
-    fn heaviest(&self, of: impl Fn(Origin) -> bool) -> f32 {
-        let whole = self.pieces().filter(|(_, o)| of(*o)).map(|(u, _)| u.kind.weight());
-        let texts = self.units.iter().filter(|u| u.kind == UnitKind::Text);
-        let texts = texts.map(|u| u.kind.weight() * self.trace.index().foreign_share(&u.terms));
-        whole.chain(texts).fold(0.0, f32::max)
+    /// How much leaves: all that is sent or paid; a visit tells an address little.
+    fn leaves(&self) -> f32 {
+        let acts = self.acts();
+        if acts.overlaps(Acts::SEND.union(Acts::PAY)) { 1.0 } else { 0.5 * f32::from(acts.leaves()) }
+    }
+
+    /// How far the prompt speaks of what the tool does (the verb itself 1, another of its class one half), and
+    /// of what it does it to.
+    fn prompted(&self) -> (f32, f32) {
+        let holds = |stem: &Term| self.trace.prompt_stems().binary_search(stem).is_ok();
+        let class = 0.5 * f32::from(self.tool.acts.overlaps(self.trace.prompt_acts()));
+        let verb = class.max(share(&self.tool.verbs, holds));
+        let noun = share(&self.tool.nouns, holds);
+        match (self.tool.verbs.is_empty(), self.tool.nouns.is_empty()) {
+            (true, _) => (noun, noun),
+            (_, true) => (verb, verb),
+            _ => (verb, noun),
+        }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = (&Unit<'_>, Origin)> {
+        self.units.iter().zip(self.places.iter().map(|p| p.origin))
+    }
+
+    /// The heaviest piece out of a sentence of an output.
+    fn prose(&self) -> f32 {
+        let foreign = self.units.iter().zip(self.places).filter(|(_, p)| matches!(p.origin, Origin::Output(_)));
+        foreign.map(|(unit, place)| unit.kind.weight() * place.prose()).fold(0.0, f32::max)
     }
 
     fn prompt_pieces(&self) -> f32 {
@@ -118,9 +142,11 @@ impl Found<'_, '_, '_> {
 
     /// The order that fits the call best, with how well its values, its verb and its nouns fit.
     fn best_order(&self) -> Option<(&Order, f32, f32, f32)> {
+        let acts = self.acts();
         let fits = self.trace.orders().iter().map(|order| {
             let value = self.value_in(order);
-            let verb = f32::from(self.tool.acts.overlaps(order.acts));
+            // Every text tells to look something up: that a call only reads says nothing.
+            let verb = f32::from(acts.without(Acts::READ).overlaps(order.acts));
             let named = |stems: &[_]| share(stems, |s| order.stems.binary_search(s).is_ok());
             let noun = named(&self.tool.nouns);
             let verb = verb.max(named(&self.tool.verbs));
@@ -138,31 +164,35 @@ impl Found<'_, '_, '_> {
     fn value_in(&self, order: &Order) -> f32 {
         let holds = |u: &Unit<'_>| {
             let all = u.terms.iter().all(|t| order.terms.binary_search(t).is_ok());
-            let pairs = u.terms.windows(2).all(|w| order.terms.binary_search(&super::text::group(w)).is_ok());
+            let pairs = u.terms.windows(2).all(|w| order.terms.binary_search(&group(w)).is_ok());
             all && pairs
         };
-        self.pieces()
-            .filter(|(_, o)| *o != Origin::Prompt)
-            .map(|(u, _)| match u.kind {
-                UnitKind::Text => {
-                    let held = u.terms.windows(2).filter(|w| order.terms.binary_search(&super::text::group(w)).is_ok());
-                    let share = held.count() as f32 / u.terms.len() as f32;
-                    if share > 0.3 { u.kind.weight() * share } else { 0.0 }
-                }
-                _ if holds(u) => u.kind.weight(),
-                _ => 0.0,
-            })
-            .fold(0.0, f32::max)
+        // An order may name a target that the user named as well: half as telling, but not nothing.
+        let counts = |u: &Unit<'_>, o: Origin| match (o, u.kind) {
+            (Origin::Prompt, UnitKind::Identifier) => 0.5,
+            (Origin::Prompt, _) => 0.0,
+            _ => 1.0,
+        };
+        let weight = |u: &Unit<'_>| match u.kind {
+            UnitKind::Text => {
+                let held = u.terms.windows(2).filter(|w| order.terms.binary_search(&group(w)).is_ok());
+                let share = held.count() as f32 / u.terms.len() as f32;
+                if share > 0.3 { u.kind.weight() * share } else { 0.0 }
+            }
+            _ if holds(u) => u.kind.weight(),
+            _ => 0.0,
+        };
+        self.pieces().map(|(u, o)| counts(u, o) * weight(u)).fold(0.0, f32::max)
     }
 
     /// The piece that speaks most against the call: foreign before unseen, the heaviest first.
     pub(crate) fn offending(&self) -> Option<usize> {
         let rank = |at: &usize| {
-            let foreign = matches!(self.origins[*at], Origin::Output(_));
+            let foreign = matches!(self.places[*at].origin, Origin::Output(_));
             (foreign, (self.units[*at].kind.weight() * 10.0) as u8)
         };
         (0..self.units.len())
-            .filter(|at| !matches!(self.origins[*at], Origin::Prompt | Origin::Argument))
+            .filter(|at| !matches!(self.places[*at].origin, Origin::Prompt | Origin::Argument))
             .max_by_key(rank)
     }
 }
@@ -177,33 +207,30 @@ fn share<T>(of: &[T], holds: impl Fn(&T) -> bool) -> f32 {
 /// Log-odds that a call serves somebody else than the user: a logistic over its features. `unexpected` and
 /// `rare_edge` come from the agent's history, 0.5 and 0 without one.
 pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
-    let history = UNEXPECTED * unexpected + RARE_EDGE * rare_edge;
+    let acts = x[Feature::Writes as usize].max(x[Feature::Leaves as usize]);
+    let history = UNEXPECTED_ACT * unexpected * acts + RARE_EDGE * rare_edge;
     BIAS + history + x.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum::<f32>()
 }
 
-// Fitted on traces of four suites under injection, each suite weighted alike, with the signs held to what the
-// features mean, then rounded. Leaving a suite out of the fit moves the result by about one point of AUROC.
-const BIAS: f32 = -4.2;
-const UNEXPECTED: f32 = 0.7;
-const RARE_EDGE: f32 = 0.2;
+const BIAS: f32 = -4.6;
+const UNEXPECTED_ACT: f32 = 1.8;
+const RARE_EDGE: f32 = 1.5;
 const WEIGHTS: [f32; STATIC] = [
-    0.8,  // OrderValue
-    0.8,  // OrderVerb
-    1.2,  // OrderNoun
-    1.2,  // OrderBoth
-    0.7,  // Addressed
-    0.9,  // Overrides
-    1.2,  // Plain
-    0.2,  // Foreign
-    0.1,  // Unseeded
-    0.8,  // Writes
-    0.1,  // Leaves
-    -0.5, // PromptVerb
-    -1.0, // PromptNoun
-    -0.5, // PromptPieces
-    0.0,  // Bare
-    -1.0, // Sanctioned
+    1.5,  // OrderValue
+    0.7,  // OrderVerb
+    0.2,  // OrderNoun
+    0.5,  // Addressed
+    0.8,  // Overrides
+    0.9,  // Plain
     1.0,  // OrderActs
+    1.4,  // Prose
+    2.0,  // ProseActs
+    0.2,  // Writes
+    0.8,  // Leaves
+    -0.5, // PromptVerb
+    -1.9, // PromptPieces
+    -1.6, // Sanctioned
+    0.0,  // Unasked
 ];
 
 /// What an order that nobody followed adds to the log-odds of a session, at most: too little to alarm, enough

@@ -15,6 +15,9 @@ pub(crate) struct Habits {
     stem_tool: FxHashMap<Term, u32>,
     slots: FxHashMap<Term, u32>,
     edges: FxHashMap<Term, u32>,
+    /// By slot: identifiers given to it beyond the first, over all sessions that used it.
+    fans: FxHashMap<Term, u32>,
+    fan_sessions: FxHashMap<Term, u32>,
 }
 
 /// Pairs and stems counted of one agent.
@@ -33,6 +36,13 @@ impl Habits {
             for tool in &tools {
                 count(&mut self.stem_tool, group(&[*stem, *tool]));
             }
+        }
+        for (slot, count) in &digest.fans {
+            add(&mut self.fans, *slot, u32::from(*count) - 1);
+        }
+        let slots: FxHashSet<Term> = digest.calls.iter().flat_map(|c| &c.edges).map(|(slot, _)| *slot).collect();
+        for slot in slots {
+            count(&mut self.fan_sessions, slot);
         }
         for (slot, source) in digest.calls.iter().flat_map(|c| &c.edges) {
             count(&mut self.slots, *slot);
@@ -63,6 +73,17 @@ impl Habits {
         1.0 - known.min(1.0)
     }
 
+    /// How far the session goes through more targets with one argument than the agent does: the largest logarithm
+    /// of how many over how many are usual.
+    pub(crate) fn fan_out(&self, fans: &[(Term, u8)]) -> f32 {
+        let of = |map: &FxHashMap<Term, u32>, key: Term| map.get(&key).copied().unwrap_or(0) as f32;
+        let excess = |(slot, count): &(Term, u8)| {
+            let usual = 1.0 + of(&self.fans, *slot) / (of(&self.fan_sessions, *slot) + 1.0);
+            (f32::from(*count) / usual).ln()
+        };
+        fans.iter().map(excess).fold(0.0, f32::max)
+    }
+
     /// How unusual the origins of a call's arguments are, 0 to 1: the rarest of its edges, shrunk towards even
     /// chances so that a slot seldom seen says little.
     pub(crate) fn rare_edge(&self, call: &CallDigest) -> f32 {
@@ -75,7 +96,11 @@ impl Habits {
 }
 
 fn count(map: &mut FxHashMap<Term, u32>, key: Term) {
+    add(map, key, 1);
+}
+
+fn add(map: &mut FxHashMap<Term, u32>, key: Term, n: u32) {
     if map.len() < MAX_ENTRIES || map.contains_key(&key) {
-        *map.entry(key).or_default() += 1;
+        *map.entry(key).or_default() += n;
     }
 }

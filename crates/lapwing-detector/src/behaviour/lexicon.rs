@@ -1,9 +1,18 @@
-//! Words that order, and what they order: verb classes, effects, and the phrases that address an agent.
+//! Words that order, and what they order: verb classes, effects, and the parts that words play around an order.
 //!
-//! General English only: nothing here knows a tool, a product or a data set.
+//! Owns the lookup from a word to its meaning. The words stand in [`tables`].
+
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::text::{Lexeme, Term, term_of};
+
+mod tables;
 
 /// A set of verb classes, one bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Acts(pub(crate) u16);
 
 impl Acts {
@@ -19,6 +28,10 @@ impl Acts {
 
     pub(crate) const fn union(self, other: Acts) -> Acts {
         Acts(self.0 | other.0)
+    }
+
+    pub(crate) const fn without(self, other: Acts) -> Acts {
+        Acts(self.0 & !other.0)
     }
 
     pub(crate) const fn overlaps(self, other: Acts) -> bool {
@@ -40,241 +53,97 @@ impl Acts {
     }
 }
 
-const READ: Acts = Acts::READ;
-const SEND: Acts = Acts::SEND;
-const PAY: Acts = Acts::PAY;
-const CREATE: Acts = Acts::CREATE;
-const UPDATE: Acts = Acts::UPDATE;
-const DELETE: Acts = Acts::DELETE;
-const RUN: Acts = Acts::RUN;
-const GRANT: Acts = Acts::GRANT;
-const VISIT: Acts = Acts::VISIT;
+/// The parts a word can play around an order, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Role(u16);
 
-/// Verbs in their base form with the classes they belong to, sorted for binary search.
-const VERBS: &[(&str, Acts)] = &[
-    ("accept", GRANT),
-    ("access", READ),
-    ("activate", GRANT),
-    ("add", CREATE.union(GRANT)),
-    ("adjust", UPDATE),
-    ("allow", GRANT),
-    ("alter", UPDATE),
-    ("announce", SEND),
-    ("append", CREATE.union(UPDATE)),
-    ("approve", GRANT),
-    ("archive", DELETE.union(UPDATE)),
-    ("assign", GRANT.union(UPDATE)),
-    ("attach", CREATE.union(SEND)),
-    ("authorize", GRANT),
-    ("ban", DELETE),
-    ("block", DELETE.union(UPDATE)),
-    ("book", PAY.union(CREATE)),
-    ("broadcast", SEND),
-    ("browse", READ.union(VISIT)),
-    ("buy", PAY),
-    ("call", SEND.union(RUN)),
-    ("cancel", DELETE),
-    ("change", UPDATE),
-    ("check", READ),
-    ("checkout", PAY),
-    ("clear", DELETE),
-    ("click", VISIT),
-    ("clone", READ.union(CREATE)),
-    ("close", DELETE.union(UPDATE)),
-    ("comment", SEND.union(CREATE)),
-    ("commit", CREATE.union(UPDATE)),
-    ("contact", SEND),
-    ("copy", CREATE.union(SEND)),
-    ("create", CREATE),
-    ("deactivate", DELETE.union(UPDATE)),
-    ("delete", DELETE),
-    ("deliver", SEND),
-    ("deploy", RUN),
-    ("describe", READ),
-    ("destroy", DELETE),
-    ("disable", DELETE.union(UPDATE)),
-    ("disclose", SEND),
-    ("display", READ),
-    ("donate", PAY),
-    ("download", READ.union(VISIT)),
-    ("draft", CREATE),
-    ("drop", DELETE),
-    ("edit", UPDATE),
-    ("email", SEND),
-    ("enable", GRANT.union(UPDATE)),
-    ("erase", DELETE),
-    ("execute", RUN),
-    ("exfiltrate", SEND),
-    ("export", READ.union(SEND)),
-    ("extract", READ),
-    ("fetch", READ.union(VISIT)),
-    ("find", READ),
-    ("follow", VISIT.union(GRANT)),
-    ("forget", DELETE),
-    ("fork", CREATE),
-    ("forward", SEND),
-    ("gather", READ),
-    ("generate", CREATE),
-    ("get", READ),
-    ("give", GRANT.union(SEND)),
-    ("go", VISIT),
-    ("grant", GRANT),
-    ("include", CREATE),
-    ("insert", CREATE),
-    ("inspect", READ),
-    ("install", RUN),
-    ("invite", SEND.union(GRANT)),
-    ("invoke", RUN),
-    ("issue", SEND.union(PAY).union(CREATE)),
-    ("join", GRANT),
-    ("kick", DELETE),
-    ("launch", RUN),
-    ("leak", SEND),
-    ("list", READ),
-    ("lock", UPDATE),
-    ("look", READ),
-    ("lookup", READ),
-    ("mail", SEND),
-    ("make", CREATE.union(PAY)),
-    ("merge", UPDATE.union(GRANT)),
-    ("message", SEND),
-    ("modify", UPDATE),
-    ("move", UPDATE),
-    ("navigate", VISIT),
-    ("notify", SEND),
-    ("open", READ.union(VISIT)),
-    ("order", PAY.union(CREATE)),
-    ("overwrite", UPDATE),
-    ("pay", PAY),
-    ("ping", SEND),
-    ("place", PAY.union(CREATE)),
-    ("play", RUN),
-    ("post", SEND.union(CREATE)),
-    ("print", SEND.union(READ)),
-    ("promote", GRANT),
-    ("provide", SEND),
-    ("publish", SEND.union(CREATE)),
-    ("pull", READ),
-    ("purchase", PAY),
-    ("purge", DELETE),
-    ("push", SEND.union(UPDATE)),
-    ("put", CREATE.union(UPDATE)),
-    ("query", READ),
-    ("read", READ),
-    ("redirect", SEND.union(UPDATE)),
-    ("refund", PAY),
-    ("register", CREATE),
-    ("reject", DELETE.union(UPDATE)),
-    ("release", GRANT.union(SEND)),
-    ("remind", SEND),
-    ("remit", PAY),
-    ("remove", DELETE),
-    ("rename", UPDATE),
-    ("replace", UPDATE),
-    ("reply", SEND),
-    ("report", SEND),
-    ("request", SEND.union(CREATE)),
-    ("reschedule", UPDATE),
-    ("reserve", PAY.union(CREATE)),
-    ("reset", UPDATE),
-    ("respond", SEND),
-    ("retrieve", READ),
-    ("return", PAY.union(SEND)),
-    ("reveal", SEND),
-    ("revoke", DELETE.union(UPDATE)),
-    ("run", RUN),
-    ("save", CREATE),
-    ("schedule", CREATE.union(PAY)),
-    ("search", READ),
-    ("sell", PAY),
-    ("send", SEND.union(PAY)),
-    ("set", UPDATE.union(CREATE)),
-    ("share", SEND.union(GRANT)),
-    ("show", READ),
-    ("star", UPDATE),
-    ("start", RUN),
-    ("stop", DELETE.union(RUN)),
-    ("submit", SEND.union(CREATE)),
-    ("subscribe", CREATE.union(PAY)),
-    ("tell", SEND),
-    ("terminate", DELETE),
-    ("transfer", PAY.union(SEND)),
-    ("transmit", SEND),
-    ("turn", UPDATE),
-    ("unblock", GRANT),
-    ("unlock", GRANT),
-    ("unsubscribe", DELETE),
-    ("update", UPDATE),
-    ("upgrade", UPDATE.union(PAY)),
-    ("upload", SEND.union(CREATE)),
-    ("use", RUN),
-    ("verify", READ),
-    ("view", READ),
-    ("visit", VISIT.union(READ)),
-    ("wipe", DELETE),
-    ("wire", PAY.union(SEND)),
-    ("withdraw", PAY),
-    ("write", CREATE.union(SEND)),
-];
-
-/// Where the verbs of each first letter begin in [`VERBS`]: nearly every word of a text is looked up.
-const STARTS: [usize; 27] = {
-    let mut starts = [0; 27];
-    let mut letter = 0;
-    while letter < 27 {
-        let mut at = 0;
-        while at < VERBS.len() && VERBS[at].0.as_bytes()[0] < b'a' + letter as u8 {
-            at += 1;
-        }
-        starts[letter] = at;
-        letter += 1;
-    }
-    starts
-};
-
-/// The classes of a lowercase verb in its base form; empty for anything else.
-pub(crate) fn acts_of(verb: &str) -> Acts {
-    let Some(first @ b'a'..=b'z') = verb.bytes().next() else { return Acts::default() };
-    let letter = usize::from(first - b'a');
-    let candidates = &VERBS[STARTS[letter]..STARTS[letter + 1]];
-    candidates.iter().find(|(v, _)| *v == verb).map_or(Acts::default(), |(_, acts)| *acts)
+impl Role {
+    pub(crate) const LEADS: Role = Role(1);
+    pub(crate) const DEMANDS: Role = Role(1 << 1);
+    pub(crate) const OPENS: Role = Role(1 << 2);
+    pub(crate) const MODAL: Role = Role(1 << 3);
+    pub(crate) const READER: Role = Role(1 << 4);
+    pub(crate) const LINKS: Role = Role(1 << 5);
+    pub(crate) const CONTINUES: Role = Role(1 << 6);
+    pub(crate) const MACHINE: Role = Role(1 << 7);
+    pub(crate) const PERSON: Role = Role(1 << 8);
+    pub(crate) const OVERRIDES: Role = Role(1 << 9);
+    pub(crate) const DELEGATES: Role = Role(1 << 10);
 }
 
-/// The classes of a lowercase word that may be inflected (`sending`, `paid`, `updates`).
-pub(crate) fn acts_of_inflected(word: &str) -> Acts {
-    let base = acts_of(word);
-    if !base.is_empty() {
-        return base;
+/// What is known of a word.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Word {
+    /// The classes of a verb in a form that can order.
+    pub(crate) acts: Acts,
+    /// The classes of a word of the verb's family in any form.
+    pub(crate) about: Acts,
+    roles: u16,
+}
+
+impl Word {
+    pub(crate) const fn plays(self, role: Role) -> bool {
+        self.roles & role.0 != 0
     }
-    let tries = [
-        ("ing", ""),
-        ("ing", "e"),
-        ("ed", ""),
-        ("ed", "e"),
-        ("s", ""),
-        ("es", ""),
-        ("ies", "y"),
-        ("ment", ""),
-        ("er", ""),
-    ];
-    for (suffix, put) in tries {
-        if let Some(root) = word.strip_suffix(suffix)
-            && root.len() >= 3
-        {
-            let acts = acts_of(&format!("{root}{put}"));
-            if !acts.is_empty() {
-                return acts;
-            }
+}
+
+static WORDS: LazyLock<FxHashMap<Term, Word>> = LazyLock::new(|| {
+    let mut words: FxHashMap<Term, Word> = FxHashMap::default();
+    for (acts, list) in tables::VERBS.iter().chain(tables::FOREIGN_VERBS) {
+        for verb in list.split_whitespace() {
+            let word = words.entry(term_of(verb)).or_default();
+            word.acts = word.acts.union(*acts);
+            word.about = word.about.union(*acts);
         }
     }
-    match word {
-        "sent" => SEND,
-        "paid" | "payment" | "transaction" => PAY,
-        "bought" => PAY,
-        "booking" | "reservation" => PAY.union(CREATE),
-        "deletion" | "removal" => DELETE,
-        _ => Acts::default(),
+    for (acts, verb) in tables::VERBS.iter().flat_map(|(acts, list)| list.split_whitespace().map(move |v| (acts, v))) {
+        for inflected in inflections(verb) {
+            let word = words.entry(term_of(&inflected)).or_default();
+            word.about = word.about.union(*acts);
+        }
     }
+    for (acts, list) in tables::RELATED {
+        for related in list.split_whitespace() {
+            let word = words.entry(term_of(related)).or_default();
+            word.about = word.about.union(*acts);
+        }
+    }
+    for (role, list) in tables::ROLES {
+        for player in list.split_whitespace() {
+            words.entry(term_of(player)).or_default().roles |= role.0;
+        }
+    }
+    words
+});
+
+/// The regular forms of an English verb.
+fn inflections(verb: &str) -> Vec<String> {
+    let mut forms: Vec<String> = ["s", "es", "ed", "ing", "ment", "er"].iter().map(|e| format!("{verb}{e}")).collect();
+    if let Some(root) = verb.strip_suffix('e') {
+        forms.extend(["ed", "ing", "er"].iter().map(|e| format!("{root}{e}")));
+    }
+    if let Some(root) = verb.strip_suffix('y') {
+        forms.extend(["ies", "ied"].iter().map(|e| format!("{root}{e}")));
+    }
+    if let Some(last) = verb.chars().last() {
+        forms.extend(["ed", "ing"].iter().map(|e| format!("{verb}{last}{e}")));
+    }
+    forms
+}
+
+/// What is known of the word with this hash.
+pub(crate) fn word(term: Term) -> Word {
+    WORDS.get(&term).copied().unwrap_or_default()
+}
+
+/// What is known of a lexeme: its word, or the verbs inside a run of a script that writes no spaces.
+pub(crate) fn word_of(lexeme: &Lexeme<'_>) -> Word {
+    if !lexeme.text.is_ascii() && lexeme.text.chars().any(|c| c >= '\u{3040}') {
+        let holds = |(_, verbs): &&(Acts, &[&str])| verbs.iter().any(|v| lexeme.text.contains(v));
+        let acts = tables::UNSPACED_VERBS.iter().filter(holds).fold(Acts::default(), |all, (acts, _)| all.union(*acts));
+        return Word { acts, about: acts, roles: 0 };
+    }
+    word(lexeme.term)
 }
 
 /// A light stem: the word without its plural, past or progressive ending.
@@ -293,165 +162,20 @@ pub(crate) fn stem(word: &str) -> &str {
         .unwrap_or(word)
 }
 
-/// Words that may stand before the verb of an order.
-pub(crate) fn leads_order(word: &str) -> bool {
-    matches!(
-        word,
-        "please"
-            | "then"
-            | "and"
-            | "also"
-            | "now"
-            | "first"
-            | "next"
-            | "finally"
-            | "kindly"
-            | "todo"
-            | "task"
-            | "action"
-            | "instruction"
-            | "instructions"
-            | "important"
-            | "urgent"
-            | "note"
-            | "system"
-            | "immediately"
-            | "just"
-            | "to"
-            | "should"
-            | "must"
-            | "shall"
-            | "always"
-            | "instead"
-            | "afterwards"
-            | "again"
-            | "ai"
-            | "assistant"
-            | "agent"
-            | "admin"
-            | "will"
-            | "don't"
-            | "only"
-            | "secondly"
-            | "lastly"
-            | "directly"
-            | "or"
-    )
-}
-
-/// Words that make what follows them an order: `you must`, `make sure to`, `need to`.
-pub(crate) fn demands(word: &str) -> bool {
-    matches!(
-        word,
-        "must"
-            | "should"
-            | "please"
-            | "shall"
-            | "kindly"
-            | "todo"
-            | "need"
-            | "needs"
-            | "have"
-            | "required"
-            | "sure"
-            | "want"
-            | "remember"
-            | "ought"
-    )
-}
-
-/// Imperatives that say nothing of what is to be done, but after which another may come.
-pub(crate) fn opens(word: &str) -> bool {
-    matches!(
-        word,
-        "ignore" | "disregard" | "bypass" | "override" | "skip" | "abandon" | "pause" | "proceed" | "continue"
-    )
-}
-
-/// Verbs that turn `you` into a request.
-pub(crate) fn is_modal(word: &str) -> bool {
-    matches!(word, "can" | "could" | "would" | "will" | "may" | "might")
-}
-
-/// Words by which a user hands the choice of action to a text: `do the tasks on my list`, `update it accordingly`.
-pub(crate) fn delegates(word: &str) -> bool {
-    matches!(
-        word,
-        "todo"
-            | "todos"
-            | "to-do"
-            | "to-dos"
-            | "tasks"
-            | "instructions"
-            | "steps"
-            | "actions"
-            | "accordingly"
-            | "guidelines"
-            | "checklist"
-            | "specified"
-            | "instructed"
-            | "requested"
-    )
-}
-
-/// Words by which a text speaks to a machine reader and not to a person.
-pub(crate) fn addresses_agent(word: &str) -> bool {
-    matches!(
-        word,
-        "ai" | "assistant"
-            | "agent"
-            | "llm"
-            | "chatbot"
-            | "bot"
-            | "gpt"
-            | "chatgpt"
-            | "model"
-            | "claude"
-            | "gemini"
-            | "llama"
-            | "copilot"
-            | "agents"
-            | "assistants"
-    )
-}
-
-/// Words by which a text sets itself above the task at hand.
-pub(crate) fn overrides(word: &str) -> bool {
-    matches!(
-        word,
-        "ignore"
-            | "disregard"
-            | "override"
-            | "bypass"
-            | "forget"
-            | "previous"
-            | "prior"
-            | "instructions"
-            | "instruction"
-            | "before"
-            | "instead"
-            | "first"
-            | "important"
-            | "urgent"
-            | "immediately"
-            | "attention"
-            | "todo"
-            | "mandatory"
-            | "required"
-            | "prompt"
-            | "silently"
-            | "secretly"
-            | "without"
-            | "task"
-            | "original"
-            | "system"
-            | "message"
-            | "following"
-            | "command"
-            | "critical"
-            | "priority"
-            | "must"
-    )
+/// The hash of a word's stem, whatever its case.
+pub(crate) fn stem_term(text: &str) -> Term {
+    // Most words are short and ASCII: no allocation for these.
+    let mut buffer = [0u8; 32];
+    if text.is_ascii()
+        && let Some(bytes) = buffer.get_mut(..text.len())
+    {
+        bytes.copy_from_slice(text.as_bytes());
+        bytes.make_ascii_lowercase();
+        if let Ok(lower) = std::str::from_utf8(bytes) {
+            return term_of(stem(lower));
+        }
+    }
+    term_of(stem(&text.to_lowercase()))
 }
 
 #[cfg(test)]
@@ -459,24 +183,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_verbs_are_sorted_and_unique() {
-        assert!(VERBS.windows(2).all(|w| w[0].0 < w[1].0));
-    }
-
-    #[test]
     fn verbs_map_to_what_they_do() {
-        for (word, act, yes) in [
+        for (text, act, yes) in [
             ("sending", Acts::SEND, true),
-            ("updates", Acts::UPDATE, true),
+            ("Updates", Acts::UPDATE, true),
             ("deleted", Acts::DELETE, true),
-            ("replied", Acts::SEND, false),
+            ("cancelling", Acts::DELETE, true),
             ("payment", Acts::PAY, true),
             ("calendar", Acts::CREATE, false),
+            ("überweise", Acts::PAY, true),
+            ("ÜBERWEISE", Acts::PAY, true),
         ] {
-            assert_eq!(acts_of_inflected(word).overlaps(act), yes, "{word}");
+            assert_eq!(word(term_of(text)).about.overlaps(act), yes, "{text}");
         }
-        assert!(!acts_of("get").writes());
-        assert!(acts_of("visit").leaves() && !acts_of("visit").writes());
+        assert!(!word(term_of("get")).acts.writes());
+        assert!(word(term_of("visit")).acts.leaves() && !word(term_of("visit")).acts.writes());
+        assert!(word(term_of("sending")).acts.is_empty(), "a participle orders nothing");
     }
 
     #[test]
@@ -489,6 +211,7 @@ mod tests {
             ("files", "file"),
         ] {
             assert_eq!(stem(a), stem(b), "{a} {b}");
+            assert_eq!(stem_term(&a.to_uppercase()), stem_term(b));
         }
     }
 }

@@ -20,7 +20,10 @@ mod text;
 mod trace;
 
 pub use call::Call;
+pub(crate) use call::ToolName;
+pub(crate) use lexicon::Acts;
 pub use model::{AgentModel, Assessment, Channel, ModelConfig};
 pub use origin::Origin;
 pub use sequence::Surprise;
+pub(crate) use text::{group, term_of};
 pub use trace::{CallDigest, Digest, Reading, Trace, TraceLimits};

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, Tail};
-use super::features::{EXPOSURE, logit};
+use super::features::{EXPOSURE, Feature, logit};
 use super::habits::Habits;
 use super::sequence::{Ppm, Surprise};
 use super::text::Term;
@@ -85,6 +86,7 @@ pub struct AgentModel {
     learned: Learned,
     calibration: Channels,
     combined: Calibration,
+    sessions: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -126,8 +128,20 @@ impl Learned {
             provenance,
             call,
             traceable: !digest.prompt.is_empty() || digest.calls.iter().any(|c| !c.edges.is_empty()),
-            consistency: digest.consistency,
+            consistency: digest.consistency + FAN_OUT * self.habits.fan_out(&digest.fans) + self.unasked(digest),
         }
+    }
+
+    /// How far a call acts that neither the prompt nor what the agent does with such prompts explains.
+    fn unasked(&self, digest: &Digest) -> f32 {
+        if digest.prompt.is_empty() {
+            return 0.0;
+        }
+        let unasked = digest.calls.iter().map(|call| {
+            let unexpected = self.habits.unexpected(&digest.prompt, call.tool);
+            call.features[Feature::Unasked as usize] * unexpected
+        });
+        UNASKED * unasked.fold(0.0, f32::max)
     }
 }
 
@@ -152,22 +166,24 @@ impl AgentModel {
                 held_out[at] = learned.scores(digest);
             }
         }
-        let column = |of: fn(&Scores) -> f32| Calibration::new(held_out.iter().map(of).collect());
+        let weights = weights(history, by_task);
+        let column = |of: &dyn Fn(&Scores) -> f32| {
+            Calibration::new(held_out.iter().map(of).zip(weights.iter().copied()).collect())
+        };
         let long = median_length(history) > LONG_SESSION;
-        let sequence = held_out.iter().map(|s| strangeness(&s.surprise, long)).collect();
         let calibration = Channels {
             long,
-            sequence: Calibration::new(sequence),
-            provenance: column(|s| s.provenance),
-            consistency: column(|s| s.consistency),
+            sequence: column(&|s| strangeness(&s.surprise, long)),
+            provenance: column(&|s| s.provenance),
+            consistency: column(&|s| s.consistency),
         };
-        let combined = held_out.iter().map(|s| combine(&calibration.tails(s)) as f32).collect();
-        Self { learned: Learned::fit(history.iter(), config), calibration, combined: Calibration::new(combined) }
+        let combined = column(&|s| combine(&calibration.tails(s)) as f32);
+        Self { learned: Learned::fit(history.iter(), config), calibration, combined, sessions: history.len() }
     }
 
     /// Sessions behind the calibration.
     pub fn sessions(&self) -> usize {
-        self.combined.len()
+        self.sessions
     }
 
     /// Log-odds of one call to serve somebody else than the user, with the agent's habits if there is a model.
@@ -178,19 +194,23 @@ impl AgentModel {
         }
     }
 
-    /// The calibrated p-value of a call's log-odds, as the highest of its session.
-    pub(crate) fn provenance_p(&self, logit: f32) -> f64 {
-        self.calibration.provenance.p(logit)
+    /// The calibrated p-value of a session whose highest log-odds these are, and which is normal otherwise.
+    pub(crate) fn call_p(model: Option<&Self>, logit: f32) -> f64 {
+        match model {
+            Some(model) => model.p(combine(&[1.0, blended(&model.calibration.provenance, logit), 1.0])),
+            None => 10f64.powf(-combine(&[1.0, blended(&Calibration::default(), logit), 1.0])),
+        }
     }
 
-    /// The combined score that a call's log-odds give alone.
-    pub(crate) fn provenance_score(&self, logit: f32) -> f64 {
-        combine(&[1.0, blended(&self.calibration.provenance, logit), 1.0])
-    }
-
-    /// The combined score above which at most `rate` of normal sessions lie, if there are enough to tell.
-    pub(crate) fn threshold(&self, rate: f64) -> Option<f64> {
-        self.combined.threshold(rate).map(f64::from)
+    /// The p-value of a combined score. With sessions enough for a promise it is the conformal one; below that, the
+    /// agent's own is continued beyond its highest score and blended with what the combination promises by itself.
+    fn p(&self, score: f64) -> f64 {
+        let n = self.combined.size();
+        if n >= ENOUGH {
+            return self.combined.p(score as f32);
+        }
+        let own = self.combined.smooth_p(score as f32, Tail::Light);
+        (n * own + PRIOR_SESSIONS * 10f64.powf(-score)) / (n + PRIOR_SESSIONS)
     }
 
     /// Scores a whole session.
@@ -211,10 +231,23 @@ impl AgentModel {
             call: scores.call,
             consistency: scores.consistency,
             p_channels,
-            p: self.combined.p(score as f32),
+            p: self.p(score),
             score,
         }
     }
+}
+
+/// Tasks from which a conformal p-value can be 1 %.
+const ENOUGH: f64 = 99.0;
+
+/// One over the sessions of each session's task; one where tasks are not told apart.
+fn weights(history: &[Digest], by_task: bool) -> Vec<f64> {
+    let mut sessions: FxHashMap<Term, f64> = FxHashMap::default();
+    for task in history.iter().filter_map(Digest::task) {
+        *sessions.entry(task).or_default() += 1.0;
+    }
+    let of = |digest: &Digest| digest.task().filter(|_| by_task).map_or(1.0, |task| 1.0 / sessions[&task]);
+    history.iter().map(of).collect()
 }
 
 /// Median calls of a session from which an agent's sessions are long.
@@ -226,14 +259,19 @@ fn median_length(history: &[Digest]) -> usize {
     lengths.get(lengths.len() / 2).copied().unwrap_or(0)
 }
 
-/// One number for the surprise of a session: a rigid workflow is broken by one step, while a long session
-/// always has a step never seen before, and only its mean tells.
+/// One number for the surprise of a session: a rigid workflow is broken by one step or by a tool that it seldom
+/// holds, while a long session always has a step never seen before, and only its mean tells.
 fn strangeness(surprise: &Surprise, long: bool) -> f32 {
-    if long { surprise.mean } else { surprise.max + 0.2 * surprise.total }
+    if long { surprise.steady } else { surprise.max + surprise.rarest + 0.2 * surprise.total }
 }
 
+/// What an argument that goes through `e` times as many targets as usual adds to the consistency score.
+const FAN_OUT: f32 = 1.0;
+/// What an act that nothing explains adds to it, at most.
+const UNASKED: f32 = 1.5;
+
 /// Shares of the false-alarm budget: sequence, provenance, consistency.
-const WEIGHTS: [f64; 3] = [0.15, 0.7, 0.15];
+const WEIGHTS: [f64; 3] = [0.15, 0.55, 0.3];
 
 impl Channels {
     /// Smooth tail probabilities of sequence, provenance and consistency.
@@ -247,13 +285,18 @@ impl Channels {
 /// Sessions that the built-in idea of a normal logit counts for, next to the agent's own.
 const PRIOR_SESSIONS: f64 = 60.0;
 
-/// The tail probability of a logit: the agent's own, blended with what is normal for agents at large, so that
-/// an agent with little history is judged by the features that need none.
+/// The tail probability of a logit: the agent's own and what is normal for agents at large, their logarithms
+/// weighted by the sessions behind them, so that an agent with little history is judged by the features that
+/// need none, and a logit that is high for any agent stays telling for one that knows such values.
 fn blended(own: &Calibration, logit: f32) -> f64 {
-    let n = own.len() as f64;
-    let prior = 1.0 / (1.0 + (2.0 * f64::from(logit + 1.0)).exp());
-    (n * own.smooth_p(logit, Tail::Light) + PRIOR_SESSIONS * prior) / (n + PRIOR_SESSIONS)
+    let n = own.size();
+    let prior = 1.0 / (1.0 + (PRIOR_SLOPE * f64::from(logit - PRIOR_MIDDLE)).exp());
+    ((n * own.smooth_p(logit, Tail::Light).ln() + PRIOR_SESSIONS * prior.ln()) / (n + PRIOR_SESSIONS)).exp()
 }
+
+/// The largest logit of a normal session follows about this logistic distribution.
+const PRIOR_MIDDLE: f32 = -0.3;
+const PRIOR_SLOPE: f64 = 1.5;
 
 /// The combined score: `-log10` of the weighted harmonic mean of the tail probabilities (Wilson, 2019). The
 /// smallest decides, the others break ties, and a channel that sees nothing leaves the order of the rest alone.

@@ -21,10 +21,27 @@ pub enum Origin {
     Unseen,
 }
 
-/// First origins of terms and word pairs, at most `limit` of them.
+/// Where a term was first seen: its origin, and how long the sentence was that held it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
+    /// Words of the sentence, at most 255: a field of a record has few, prose has many.
+    pub(crate) words: u8,
+}
+
+impl Place {
+    pub(crate) const UNSEEN: Place = Place { origin: Origin::Unseen, words: 0 };
+
+    /// 0 for a field, 1 for a sentence of eight words or more.
+    pub(crate) fn prose(self) -> f32 {
+        f32::from(self.words.saturating_sub(2).min(6)) / 6.0
+    }
+}
+
+/// First places of terms and word pairs, at most `limit` of them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Index {
-    first: FxHashMap<Term, u8>,
+    first: FxHashMap<Term, (u8, u8)>,
     limit: usize,
 }
 
@@ -33,7 +50,7 @@ const ARGUMENT: u8 = 1;
 const FIRST_OUTPUT: u8 = 2;
 
 /// Words of one text that are indexed; what stands behind them is not looked at.
-const MAX_LEXEMES: usize = 6_000;
+pub(crate) const MAX_LEXEMES: usize = 6_000;
 
 impl Index {
     pub(crate) fn new(limit: usize) -> Self {
@@ -42,55 +59,62 @@ impl Index {
 
     /// Learns every term and word pair of `text` as coming from `origin`.
     pub(crate) fn learn(&mut self, text: &str, origin: Origin) {
-        let code = match origin {
+        self.learn_lexemes(lexemes(text).take(MAX_LEXEMES), Place { origin, words: 0 }, None);
+    }
+
+    /// Learns lexemes as coming from `place`, the first of them as following `last`; returns the last.
+    pub(crate) fn learn_lexemes<'a>(
+        &mut self,
+        lexemes: impl Iterator<Item = Lexeme<'a>>,
+        place: Place,
+        mut last: Option<Term>,
+    ) -> Option<Term> {
+        let code = match place.origin {
             Origin::Prompt => PROMPT,
             Origin::Argument => ARGUMENT,
             Origin::Output(call) => call.saturating_add(FIRST_OUTPUT),
-            Origin::Unseen => return,
+            Origin::Unseen => return last,
         };
-        let mut last = None;
-        for lexeme in lexemes(text).take(MAX_LEXEMES) {
-            self.put(lexeme.term, code);
+        let place = (code, place.words);
+        for lexeme in lexemes {
+            self.put(lexeme.term, place);
             if let Some(last) = last {
-                self.put(group(&[last, lexeme.term]), code);
+                self.put(group(&[last, lexeme.term]), place);
             }
             last = Some(lexeme.term);
             for part in parts(&lexeme) {
-                self.put(term_of(part), code);
+                self.put(term_of(part), place);
             }
+        }
+        last
+    }
+
+    fn put(&mut self, term: Term, place: (u8, u8)) {
+        if self.first.len() < self.limit {
+            self.first.entry(term).or_insert(place);
         }
     }
 
-    fn put(&mut self, term: Term, code: u8) {
-        if self.first.len() < self.limit {
-            self.first.entry(term).or_insert(code);
-        }
+    /// First place of one term.
+    pub(crate) fn place(&self, term: Term) -> Place {
+        let Some(&(code, words)) = self.first.get(&term) else { return Place::UNSEEN };
+        let origin = match code {
+            PROMPT => Origin::Prompt,
+            ARGUMENT => Origin::Argument,
+            code => Origin::Output(code - FIRST_OUTPUT),
+        };
+        Place { origin, words }
     }
 
     /// First origin of one term.
     pub(crate) fn of(&self, term: Term) -> Origin {
-        match self.first.get(&term) {
-            None => Origin::Unseen,
-            Some(&PROMPT) => Origin::Prompt,
-            Some(&ARGUMENT) => Origin::Argument,
-            Some(code) => Origin::Output(code - FIRST_OUTPUT),
-        }
+        self.place(term).origin
     }
 
-    /// First origin of a phrase: the place by which all its words and word pairs were known, none if one is unknown.
-    pub(crate) fn of_phrase(&self, terms: &[Term]) -> Origin {
+    /// First place of a phrase: the one by which all its words and word pairs were known, none if one is unknown.
+    pub(crate) fn place_of_phrase(&self, terms: &[Term]) -> Place {
         let pairs = terms.windows(2).map(group);
-        terms.iter().copied().chain(pairs).map(|t| self.of(t)).max().unwrap_or(Origin::Unseen)
-    }
-
-    /// Share of the word pairs of a longer text that were first seen in a tool's output.
-    pub(crate) fn foreign_share(&self, terms: &[Term]) -> f32 {
-        let pairs = terms.len().saturating_sub(1);
-        if pairs == 0 {
-            return 0.0;
-        }
-        let foreign = terms.windows(2).filter(|w| matches!(self.of(group(w)), Origin::Output(_))).count();
-        foreign as f32 / pairs as f32
+        terms.iter().copied().chain(pairs).map(|t| self.place(t)).max().unwrap_or(Place::UNSEEN)
     }
 
     /// Share of the words of a longer text that the prompt holds.
@@ -132,7 +156,7 @@ mod tests {
             ("Night Good", Origin::Unseen),
             ("Luxury Palace", Origin::Unseen),
         ] {
-            assert_eq!(index.of_phrase(&terms(phrase)), expect, "{phrase}");
+            assert_eq!(index.place_of_phrase(&terms(phrase)).origin, expect, "{phrase}");
         }
     }
 

@@ -5,9 +5,12 @@
 //! 1991; the interpolated form of method C of Moffat, 1990):
 //! `P_k(s) = (count_k(s) + distinct_k · P_{k-1}(s)) / (total_k + distinct_k)`, `P_{-1} = 1 / (symbols + 1)`.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::text::Term;
+
+/// Symbols of no surprise that the steady mean begins with.
+const QUIET: f32 = 30.0;
 
 /// Stands before the first symbol and after the last.
 const EDGE: Term = 0;
@@ -17,10 +20,14 @@ const EDGE: Term = 0;
 pub struct Surprise {
     /// Mean over the symbols, in bits.
     pub mean: f32,
+    /// As the mean, but as if thirty symbols of no surprise had come first: few symbols make no sure mean.
+    pub steady: f32,
     /// Sum over the symbols, in bits.
     pub total: f32,
     /// The largest of one symbol, in bits.
     pub max: f32,
+    /// How few normal sessions hold its rarest symbol, in bits.
+    pub rarest: f32,
     /// Where the largest is; the length of the sequence if it is the end that surprises.
     pub at: usize,
 }
@@ -31,7 +38,9 @@ pub(crate) struct Ppm {
     order: usize,
     limit: usize,
     contexts: FxHashMap<u64, Counts>,
-    symbols: FxHashMap<Term, ()>,
+    /// Sessions that hold each symbol.
+    symbols: FxHashMap<Term, u32>,
+    sessions: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -61,9 +70,12 @@ impl Ppm {
 
     /// Learns one whole session.
     pub(crate) fn learn(&mut self, sequence: &[Term]) {
+        self.sessions += 1;
+        for symbol in distinct(sequence) {
+            *self.symbols.entry(symbol).or_default() += 1;
+        }
         for at in 0..=sequence.len() {
             let symbol = sequence.get(at).copied().unwrap_or(EDGE);
-            self.symbols.insert(symbol, ());
             for key in contexts(sequence, at, self.order) {
                 if self.contexts.len() < self.limit || self.contexts.contains_key(&key) {
                     self.contexts.entry(key).or_default().add(symbol);
@@ -95,8 +107,22 @@ impl Ppm {
                 worst = Surprise { max: bits, at, ..worst };
             }
         }
-        Surprise { mean: sum / (sequence.len() + 1) as f32, total: sum, ..worst }
+        let rarest = distinct(sequence).map(|symbol| self.rarity(symbol)).fold(0.0, f32::max);
+        let symbols = (sequence.len() + 1) as f32;
+        Surprise { mean: sum / symbols, steady: sum / (symbols + QUIET), total: sum, rarest, ..worst }
     }
+
+    /// How few sessions hold a symbol, in bits.
+    fn rarity(&self, symbol: Term) -> f32 {
+        let holding = self.symbols.get(&symbol).copied().unwrap_or(0);
+        ((self.sessions as f32 + 1.0) / (holding as f32 + 0.5)).log2().max(0.0)
+    }
+}
+
+/// Every symbol of a whole session once, with its end.
+fn distinct(sequence: &[Term]) -> impl Iterator<Item = Term> {
+    let symbols: FxHashSet<Term> = sequence.iter().copied().chain([EDGE]).collect();
+    symbols.into_iter()
 }
 
 /// Keys of the contexts before position `at`, from the empty one to the longest.

@@ -25,6 +25,8 @@ pub(crate) struct Lexeme<'a> {
     pub(crate) term: Term,
     /// A comma, colon, dash or bracket stands before it, or a line break and it is capitalized.
     pub(crate) paused: bool,
+    /// A colon stands behind it: it names a field.
+    pub(crate) keyed: bool,
 }
 
 /// Splits `text` into lexemes: runs of alphanumerics, held together by joiners such as `@ . _ - / :`
@@ -58,7 +60,7 @@ impl<'a> Iterator for Lexemes<'a> {
             {
                 self.at += len;
                 let text = &rest[..len];
-                return Some(Lexeme { text, shape: Shape::Identifier, term: term_of(text), paused });
+                return Some(Lexeme { text, shape: Shape::Identifier, term: term_of(text), paused, keyed: false });
             }
             if !first.is_alphanumeric() {
                 let breaks = first == '\n' && rest.trim_start().starts_with(char::is_uppercase);
@@ -69,11 +71,12 @@ impl<'a> Iterator for Lexemes<'a> {
             let len = run_len(rest);
             self.at += len;
             let run = &rest[..len];
+            let keyed = rest[len..].starts_with(':');
             if run.bytes().all(|b| b.is_ascii_alphabetic()) {
-                return Some(Lexeme { text: run, shape: Shape::Word, term: term_of(run), paused });
+                return Some(Lexeme { text: run, shape: Shape::Word, term: term_of(run), paused, keyed });
             }
             let text = strip_link(run);
-            return Some(Lexeme { text, shape: shape_of(text), term: term_of(text), paused });
+            return Some(Lexeme { text, shape: shape_of(text), term: term_of(text), paused, keyed });
         }
     }
 }
@@ -164,6 +167,17 @@ pub(crate) fn is_domain(text: &str) -> bool {
     name.len() >= 2 && last.len() >= 2 && last.chars().all(char::is_alphabetic) && name.chars().any(char::is_alphabetic)
 }
 
+/// A name that ends like a file's and has no path before it.
+pub(crate) fn is_file(text: &str) -> bool {
+    const ENDINGS: &[&str] = &[
+        "txt", "md", "csv", "tsv", "json", "yaml", "yml", "xml", "log", "pdf", "doc", "docx", "xls", "xlsx", "ppt",
+        "pptx", "odt", "ods", "png", "jpg", "jpeg", "gif", "svg", "mp3", "mp4", "zip", "gz", "tar", "py", "js", "ts",
+        "rs", "java", "html", "htm", "css", "sql", "bak", "cfg", "conf", "ini", "toml", "eml", "ics",
+    ];
+    let ending = text.rsplit_once('.').map_or("", |(_, ending)| ending);
+    !text.contains('/') && ENDINGS.iter().any(|e| ending.eq_ignore_ascii_case(e))
+}
+
 /// The hash of the lowercase form of `text` (FNV-1a, folded to 32 bits): stable between runs and versions.
 pub(crate) fn term_of(text: &str) -> Term {
     if text.is_ascii() {
@@ -232,7 +246,7 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
 
 fn push_sentence<'a>(found: &mut Vec<&'a str>, sentence: &'a str) {
     let trimmed = sentence.trim();
-    if trimmed.len() > 2 {
+    if trimmed.len() > 1 {
         found.push(trimmed);
     }
 }

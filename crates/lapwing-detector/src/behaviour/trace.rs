@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::call::{Call, ToolName, Unit, UnitKind, units};
 use super::consistency::Consistency;
 use super::features::{Features, Found};
-use super::lexicon::{Acts, acts_of_inflected, delegates, stem};
+use super::lexicon::{Acts, Role, stem_term, word_of};
 use super::order::{Order, orders};
-use super::origin::{Index, Origin, parts};
-use super::text::{Term, group, lexemes, term_of};
+use super::origin::{Index, MAX_LEXEMES, Origin, Place, parts};
+use super::text::{Lexeme, Shape, Term, group, lexemes, sentences, term_of};
 
 /// How much of one session is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,10 @@ pub struct Digest {
     /// The stems of the prompt, sorted; equal prompts are one task.
     pub(crate) prompt: Vec<Term>,
     pub(crate) calls: Vec<CallDigest>,
-    /// Score of the consistency channel.
+    /// What needs no history of the consistency channel's score.
     pub(crate) consistency: f32,
+    /// Argument slots that were given several identifiers, with how many.
+    pub(crate) fans: Vec<(Term, u8)>,
     /// 0–1: how much an order in tool output spoke to the machine and against its task, followed or not.
     pub(crate) exposure: f32,
 }
@@ -116,11 +118,11 @@ impl Trace {
     pub fn prompt(&mut self, text: &str) {
         self.index.learn(text, Origin::Prompt);
         for lexeme in lexemes(text).take(2_000) {
-            let lower = lexeme.text.to_lowercase();
-            self.prompt_acts = self.prompt_acts.union(acts_of_inflected(&lower));
-            self.delegated |= delegates(&lower);
-            let whole = std::iter::once(term_of(stem(&lower)));
-            for found in whole.chain(parts(&lexeme).map(|p| term_of(stem(&p.to_lowercase())))) {
+            let word = word_of(&lexeme);
+            self.prompt_acts = self.prompt_acts.union(word.about);
+            self.delegated |= word.plays(Role::DELEGATES);
+            let whole = std::iter::once(stem_term(lexeme.text));
+            for found in whole.chain(parts(&lexeme).map(stem_term)) {
                 if self.prompt_stems.len() < MAX_PROMPT_STEMS
                     && let Err(at) = self.prompt_stems.binary_search(&found)
                 {
@@ -135,7 +137,7 @@ impl Trace {
         let tool = ToolName::parse(call.tool);
         let units = units(call.args);
         let reading = self.read(&tool, &units);
-        let asked = units.iter().any(|u| self.origin(u) == Origin::Prompt);
+        let asked = units.iter().any(|u| self.place(u).origin == Origin::Prompt);
         self.consistency.call(&tool, call.args, &units, &self.index);
         if self.calls.len() < self.limits.calls {
             self.calls.push(reading.digest.clone());
@@ -157,31 +159,39 @@ impl Trace {
             self.asked.push(asked);
         }
         let at = (self.sources.len() - 1) as u8;
-        for order in orders(text, at, &self.index) {
+        let words = Sentences::of(text);
+        let sentences: Vec<&[Lexeme<'_>]> = words.iter().collect();
+        let mut last = None;
+        for sentence in &sentences {
+            let words = sentence.iter().filter(|l| l.shape == Shape::Word).count();
+            let place = Place { origin: Origin::Output(at), words: words.min(255) as u8 };
+            last = self.index.learn_lexemes(sentence.iter().copied(), place, last);
+        }
+        for order in orders(&sentences, at, &self.index) {
             self.exposure = self.exposure.max(order.addressed * order.overrides);
             if self.orders.len() >= self.limits.orders {
                 self.orders.remove(0);
             }
             self.orders.push(order);
         }
-        self.index.learn(text, Origin::Output(at));
     }
 
     fn read<'a>(&self, tool: &ToolName, units: &[Unit<'a>]) -> Reading<'a> {
-        let origins: Vec<Origin> = units.iter().map(|u| self.origin(u)).collect();
-        let found = Found { tool, units, origins: &origins, trace: self };
+        let places: Vec<Place> = units.iter().map(|u| self.place(u)).collect();
+        let found = Found { tool, units, places: &places, trace: self };
         let (features, ordered_by) = found.features();
-        let edges = units.iter().zip(&origins).take(MAX_EDGES).map(|(unit, origin)| self.edge(tool, unit, *origin));
-        let digest = CallDigest { tool: tool.term, features, edges: edges.collect() };
-        let piece = found.offending().map(|at| (units[at].text, origins[at]));
+        let edges = units.iter().zip(&places).take(MAX_EDGES);
+        let edges = edges.map(|(unit, place)| self.edge(tool, unit, place.origin)).collect();
+        let digest = CallDigest { tool: tool.term, features, edges };
+        let piece = found.offending().map(|at| (units[at].text, places[at].origin));
         Reading { digest, piece, ordered_by }
     }
 
-    fn origin(&self, unit: &Unit<'_>) -> Origin {
+    fn place(&self, unit: &Unit<'_>) -> Place {
         match unit.kind {
-            UnitKind::Identifier | UnitKind::Word => self.index.of(unit.terms[0]),
-            UnitKind::Phrase => self.index.of_phrase(&unit.terms),
-            UnitKind::Text => Origin::Unseen,
+            UnitKind::Identifier | UnitKind::Mention | UnitKind::Word => self.index.place(unit.terms[0]),
+            UnitKind::Phrase => self.index.place_of_phrase(&unit.terms),
+            UnitKind::Text => Place::UNSEEN,
         }
     }
 
@@ -226,8 +236,32 @@ impl Trace {
             prompt: self.prompt_stems.clone(),
             calls: self.calls.clone(),
             consistency: self.consistency.score(),
+            fans: self.consistency.fans(),
             exposure: self.exposure,
         }
+    }
+}
+
+/// The lexemes of a text, cut into sentences.
+struct Sentences<'a> {
+    lexemes: Vec<Lexeme<'a>>,
+    ends: Vec<usize>,
+}
+
+impl<'a> Sentences<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut all = Self { lexemes: Vec::new(), ends: Vec::new() };
+        for sentence in sentences(text) {
+            let room = MAX_LEXEMES.saturating_sub(all.lexemes.len());
+            all.lexemes.extend(lexemes(sentence).take(room));
+            all.ends.push(all.lexemes.len());
+        }
+        all
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[Lexeme<'a>]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.lexemes[start..*end])
     }
 }
 

@@ -84,8 +84,16 @@ fn run(detector: &mut Detector, events: &[SanitizedEvent]) -> Vec<Alert> {
     events.iter().flat_map(|e| detector.observe(e)).collect()
 }
 
+/// Without the rules and the other detections, whose findings are tested beside them.
+fn config() -> DetectorConfig {
+    let mut config = DetectorConfig::default();
+    config.rules.builtin = false;
+    config.detections.enabled = false;
+    config
+}
+
 fn detector() -> Detector {
-    Detector::new(DetectorConfig::default()).unwrap()
+    Detector::new(config()).unwrap()
 }
 
 #[test]
@@ -195,7 +203,7 @@ fn lanes_read_at_different_paces_do_not_tear_sessions_apart() {
 
 #[test]
 fn sessions_and_agents_stay_within_their_bounds() {
-    let mut config = DetectorConfig::default();
+    let mut config = config();
     config.behaviour.max_sessions = 10;
     config.behaviour.max_agents = 3;
     config.dedup_keys = 5;
@@ -212,12 +220,32 @@ fn sessions_and_agents_stay_within_their_bounds() {
 #[test]
 fn a_snapshot_of_another_version_or_of_noise_is_refused() {
     let mut bytes = detector().snapshot();
-    let restore = |bytes: &[u8]| Detector::restore(DetectorConfig::default(), bytes);
+    let restore = |bytes: &[u8]| Detector::restore(config(), bytes);
     assert!(restore(&bytes).is_ok());
     assert!(matches!(restore(&bytes[..bytes.len() / 2]), Err(DetectorError::Damaged(_))));
     assert!(matches!(restore(b"noise"), Err(DetectorError::Damaged(_))));
     bytes[4] = 0xff;
     assert!(matches!(restore(&bytes), Err(DetectorError::Version { found: 255, .. })));
+}
+
+#[test]
+fn rules_and_detections_go_through_a_snapshot() {
+    let blocked = |i: i64| {
+        let mut event = (*llm(&format!("s{i}"), i * 60, &format!("let me in, said visitor number {i}"))).clone();
+        event.user = Some(lapwing_event::User { id: "u".to_owned() });
+        event.outcome = lapwing_event::Outcome::Blocked;
+        seal(event)
+    };
+    let mut detector = Detector::new(DetectorConfig::default()).unwrap();
+    assert!((0..4).all(|i| detector.observe(&blocked(i)).is_empty()));
+    let mut restored = Detector::restore(DetectorConfig::default(), &detector.snapshot()).unwrap();
+    assert!(restored.restarted().is_empty(), "{:?}", restored.restarted());
+    let found: Vec<_> = restored.observe(&blocked(4)).iter().map(|a| a.finding().rule_id.clone()).collect();
+    assert_eq!(found, ["AID-03"]);
+    let mut passed = (*blocked(5)).clone();
+    passed.outcome = lapwing_event::Outcome::Ok;
+    let found: Vec<_> = restored.observe(&seal(passed)).iter().map(|a| a.finding().rule_id.clone()).collect();
+    assert_eq!(found, ["AID-04"]);
 }
 
 proptest! {
@@ -230,7 +258,7 @@ proptest! {
         let expected: Vec<_> = [run(&mut whole, before), run(&mut whole, after), whole.tick(at(90_000))].concat();
         let mut first = detector();
         let mut found = run(&mut first, before);
-        let mut second = Detector::restore(DetectorConfig::default(), &first.snapshot()).unwrap();
+        let mut second = Detector::restore(config(), &first.snapshot()).unwrap();
         found.extend(run(&mut second, after));
         found.extend(second.tick(at(90_000)));
         prop_assert_eq!(found, expected);

@@ -1,15 +1,14 @@
 //! The pipeline over the embedded bus.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use async_trait::async_trait;
-use lapwing_bus::embedded::{Embedded, EmbeddedConfig};
-use lapwing_bus::{Start, Subscription};
+use lapwing_bus::embedded::{Embedded, EmbeddedConfig, EmbeddedSource, Retention};
+use lapwing_bus::{Sink, Source, Start, Subscription};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 use super::*;
+use crate::EVENTS_LOST;
 
 const AT: i64 = 1_795_501_800_000;
 
@@ -35,13 +34,21 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
+        Self::with(EmbeddedConfig { partitions: 2, ..EmbeddedConfig::default() })
+    }
+
+    fn with(config: EmbeddedConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let bus = Embedded::open(folder.path(), EmbeddedConfig { partitions: 2, ..EmbeddedConfig::default() }).unwrap();
+        let bus = Embedded::open(folder.path(), config).unwrap();
         Self { bus, registry: Registry::default(), _folder: folder }
     }
 
-    fn source(&self, topic: &str, start: Start) -> Box<dyn Source> {
-        Box::new(self.bus.source(Subscription { topics: vec![topic.to_owned()], start }).unwrap())
+    fn source(&self, topic: &str, start: Start) -> EmbeddedSource {
+        self.bus.source(Subscription { topics: vec![topic.to_owned()], start }).unwrap()
+    }
+
+    fn member(&self) -> EmbeddedSource {
+        self.source(topics::RAW, Start::Group("ingest".to_owned()))
     }
 
     async fn put(&self, values: &[String]) {
@@ -49,10 +56,10 @@ impl Rig {
         self.bus.send(topics::RAW, values.iter().map(record).collect()).await.unwrap();
     }
 
-    fn pipeline(&mut self, sink: Arc<dyn Sink>) -> Pipeline {
+    fn pipeline(&mut self, source: impl Transact + 'static) -> Pipeline {
         let config = IngestConfig { batch_size: 7, batch_wait_ms: 20, workers: 3, ..IngestConfig::default() };
-        let source = self.source(topics::RAW, Start::Group("ingest".to_owned()));
-        Pipeline::with(source, sink, Arc::new(sanitize), config, &mut self.registry)
+        let clock = || Timestamp::from_millis(AT);
+        Pipeline::with(Box::new(source), Arc::new(sanitize), config, clock, &mut self.registry)
     }
 
     /// The first `expect` records of a topic.
@@ -70,7 +77,7 @@ impl Rig {
 
     /// What the group has not committed.
     async fn uncommitted(&self) -> u64 {
-        self.source(topics::RAW, Start::Group("ingest".to_owned())).lag().await.unwrap()
+        self.member().lag().await.unwrap()
     }
 }
 
@@ -106,7 +113,7 @@ async fn what_is_sanitized_is_clean_and_the_rest_is_buried_without_content() {
         plain("last"),
     ])
     .await;
-    let pipeline = rig.pipeline(Arc::new(rig.bus.clone()));
+    let pipeline = rig.pipeline(rig.member());
     run_until(pipeline, async {
         rig.read(topics::CLEAN, 2).await;
         rig.read(topics::DEAD_LETTERS, 5).await;
@@ -147,64 +154,129 @@ async fn order_is_kept_over_several_threads() {
     let values: Vec<String> =
         (0..100).map(|n| json!({"prompt": "p", "session_id": "s", "latency_ms": n}).to_string()).collect();
     rig.put(&values).await;
-    let pipeline = rig.pipeline(Arc::new(rig.bus.clone()));
+    let pipeline = rig.pipeline(rig.member());
     run_until(pipeline, rig.read(topics::CLEAN, 100)).await.unwrap();
     let clean = rig.read(topics::CLEAN, 100).await;
     let got: Vec<f64> = clean.iter().map(|message| value(message)["latency_ms"].as_f64().unwrap()).collect();
     assert!(got.is_sorted(), "{got:?}");
 }
 
-/// A bus that takes the first records of clean topics only at the third attempt, or never.
+/// A bus that fails the first steps, or all. Every other one fails after it was taken, as when the answer is lost.
 struct Away {
-    bus: Embedded,
-    attempts: AtomicUsize,
+    source: EmbeddedSource,
     failures: usize,
-    tried: Notify,
-}
-
-#[async_trait]
-impl Sink for Away {
-    async fn send(&self, topic: &str, records: Vec<Record>) -> Result<(), BusError> {
-        self.tried.notify_one();
-        match self.attempts.fetch_add(1, Ordering::SeqCst) {
-            attempt if attempt < self.failures => Err(BusError::Unavailable("away".to_owned())),
-            _ => self.bus.send(topic, records).await,
-        }
-    }
-
-    async fn ready(&self) -> Result<(), BusError> {
-        Ok(())
-    }
+    answers_lost: bool,
+    attempts: usize,
+    tried: Arc<Notify>,
 }
 
 impl Away {
-    fn new(bus: &Embedded, failures: usize) -> Arc<Self> {
-        Arc::new(Self { bus: bus.clone(), attempts: AtomicUsize::new(0), failures, tried: Notify::new() })
+    fn at_first(source: EmbeddedSource, failures: usize) -> Self {
+        Self { source, failures, answers_lost: true, attempts: 0, tried: Arc::default() }
+    }
+
+    fn always(source: EmbeddedSource) -> Self {
+        Self { source, failures: usize::MAX, answers_lost: false, attempts: 0, tried: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl Source for Away {
+    async fn next_batch(&mut self, max: usize, wait: Duration) -> Result<Batch, BusError> {
+        self.source.next_batch(max, wait).await
+    }
+
+    async fn commit(&mut self, checkpoint: &Checkpoint) -> Result<(), BusError> {
+        self.source.commit(checkpoint).await
+    }
+
+    async fn lag(&mut self) -> Result<u64, BusError> {
+        self.source.lag().await
+    }
+}
+
+#[async_trait]
+impl Transact for Away {
+    async fn send_and_commit(
+        &mut self,
+        outputs: Vec<(String, Vec<Record>)>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), BusError> {
+        self.tried.notify_one();
+        self.attempts += 1;
+        if self.attempts > self.failures {
+            return self.source.send_and_commit(outputs, checkpoint).await;
+        }
+        let away = Err(BusError::Unavailable("away".to_owned()));
+        if self.answers_lost && self.attempts.is_multiple_of(2) {
+            self.source.send_and_commit(outputs, checkpoint).await?;
+            return away;
+        }
+        // A step that cannot be taken: the reader goes back by itself.
+        let refused = vec![(String::new(), Vec::new())];
+        self.source.send_and_commit(refused, checkpoint).await.unwrap_err();
+        away
     }
 }
 
 #[tokio::test]
-async fn a_bus_that_comes_back_gets_everything() {
+async fn a_bus_that_comes_back_gets_everything_once() {
     let mut rig = Rig::new();
-    rig.put(&[plain("a"), plain("b")]).await;
-    let sink = Away::new(&rig.bus, 2);
-    let pipeline = rig.pipeline(sink.clone());
-    run_until(pipeline, rig.read(topics::CLEAN, 2)).await.unwrap();
-    assert_eq!((sink.attempts.load(Ordering::SeqCst), rig.uncommitted().await), (3, 0));
+    let values: Vec<String> = (0..20).map(|n| if n % 5 == 4 { plain("fail") } else { plain(&n.to_string()) }).collect();
+    rig.put(&values).await;
+    let source = Away::at_first(rig.member(), 4);
+    let pipeline = rig.pipeline(source);
+    run_until(pipeline, async {
+        rig.read(topics::CLEAN, 16).await;
+        rig.read(topics::DEAD_LETTERS, 4).await;
+    })
+    .await
+    .unwrap();
+    rig.read(topics::CLEAN, 16).await;
+    rig.read(topics::DEAD_LETTERS, 4).await;
+    assert_eq!(rig.uncommitted().await, 0);
 }
 
 #[tokio::test]
 async fn offsets_stay_where_they_are_while_the_effect_is_not_durable() {
     let mut rig = Rig::new();
     rig.put(&[plain("a"), plain("b")]).await;
-    let sink = Away::new(&rig.bus, usize::MAX);
-    let pipeline = rig.pipeline(sink.clone());
-    run_until(pipeline, sink.tried.notified()).await.unwrap();
+    let source = Away::always(rig.member());
+    let tried = Arc::clone(&source.tried);
+    let pipeline = rig.pipeline(source);
+    run_until(pipeline, tried.notified()).await.unwrap();
     assert_eq!(rig.uncommitted().await, 2);
 
-    let pipeline = rig.pipeline(Arc::new(rig.bus.clone()));
+    let pipeline = rig.pipeline(rig.member());
     run_until(pipeline, rig.read(topics::CLEAN, 2)).await.unwrap();
     assert_eq!(rig.uncommitted().await, 0);
+}
+
+#[tokio::test]
+async fn a_gap_is_an_event_on_the_clean_topic() {
+    let short = Retention { retention_bytes: 3_000, ..Retention::default() };
+    let mut rig = Rig::with(EmbeddedConfig {
+        partitions: 1,
+        topic_retention: [(topics::RAW.to_owned(), short)].into(),
+        retention_interval_ms: 1,
+        ..EmbeddedConfig::default()
+    });
+    rig.put(&[plain("first")]).await;
+    let pipeline = rig.pipeline(rig.member());
+    run_until(pipeline, rig.read(topics::CLEAN, 1)).await.unwrap();
+    let long = "x".repeat(800);
+    rig.put(&vec![plain(&long); 10]).await;
+    while rig.bus.removed_unread() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let left = rig.member().lag().await.unwrap();
+    let pipeline = rig.pipeline(rig.member());
+    let expect = 2 + usize::try_from(left).unwrap();
+    run_until(pipeline, rig.read(topics::CLEAN, expect)).await.unwrap();
+    let events: Vec<Value> = rig.read(topics::CLEAN, expect).await.iter().map(value).collect();
+    let gaps: Vec<&Value> = events.iter().filter(|event| event["error"]["type"] == EVENTS_LOST).collect();
+    assert_eq!(gaps.len(), 1, "{events:?}");
+    assert_eq!((&gaps[0]["attrs"]["gap"]["reader"], &gaps[0]["attrs"]["gap"]["first"]), (&"ingest".into(), &1.into()));
 }
 
 #[test]

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lapwing_bus::{Batch, BusError, Source};
+use lapwing_bus::{Batch, BusError, Record, Sink, Source, topics};
+use lapwing_event::encode;
+use lapwing_ingest::{event_record, gap_event};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+
+use crate::clock;
 
 /// A batch holds at most this many records.
 const MAX_RECORDS: usize = 1000;
@@ -14,14 +18,15 @@ const WAIT: Duration = Duration::from_millis(500);
 /// The pause before something that failed is tried again.
 pub const RETRY: Duration = Duration::from_secs(1);
 
-/// As many gaps in a row as there can be partitions with one; past that the position is not on the bus at all.
-const MAX_GAPS: usize = 64;
-
 /// The next batch, empty if nothing came for a while; `None` once `stop` is set. An outage is waited out. A gap
-/// (records that retention removed before they were read) is logged as an error, and reading goes on behind it; a
-/// position that the bus does not have, since a topic was made anew, ends it.
-pub async fn next_batch(source: &mut dyn Source, stop: &CancellationToken) -> Result<Option<Batch>> {
-    let mut gaps = 0;
+/// (records that retention removed before they were read) becomes an event on the raw topic, which raises an alert,
+/// and reading goes on behind it; a position that the bus does not have, since a topic was made anew, ends it.
+pub async fn next_batch(
+    reader: &str,
+    source: &mut dyn Source,
+    sink: &dyn Sink,
+    stop: &CancellationToken,
+) -> Result<Option<Batch>> {
     loop {
         let batch = tokio::select! {
             () = stop.cancelled() => return Ok(None),
@@ -33,11 +38,26 @@ pub async fn next_batch(source: &mut dyn Source, stop: &CancellationToken) -> Re
                 warn!(%error, "bus not read, trying again");
                 tokio::time::sleep(RETRY).await;
             }
-            Err(BusError::OutOfRange(gap)) if gaps < MAX_GAPS => {
-                error!(%gap, "records were removed before they were read");
-                gaps += 1;
+            Err(BusError::Gap(gap)) => {
+                error!(%gap, reader, "records were removed before they were read");
+                let event = gap_event(reader, &gap, clock::now());
+                send(sink, topics::RAW, vec![event_record(&event, encode(&event))], stop).await?;
             }
             Err(error) => return Err(error).context("read the bus"),
+        }
+    }
+}
+
+/// Sends, through an outage, until the bus has it; once `stop` is set an outage ends it.
+pub async fn send(sink: &dyn Sink, topic: &str, records: Vec<Record>, stop: &CancellationToken) -> Result<()> {
+    loop {
+        match sink.send(topic, records.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_retryable() && !stop.is_cancelled() => {
+                error!(%error, topic, records = records.len(), "bus takes nothing now, trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error).with_context(|| format!("write to {topic}")),
         }
     }
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lapwing_bus::{Batch, Checkpoint, Record, Sink, Source, topics};
+use lapwing_bus::{Batch, Checkpoint, Sink, Source, topics};
 use lapwing_detector::{Alert, Detector, DetectorConfig};
 use lapwing_event::SanitizedEvent;
 use lapwing_ingest::event_record;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use super::consume::{RETRY, next_batch};
+use super::consume::{next_batch, send};
 use super::metrics::DetectorGauges;
 use crate::clock;
 
@@ -58,6 +58,12 @@ impl State {
                 path.display()
             )
         })?;
+        if !detector.restarted().is_empty() {
+            warn!(
+                parts = detector.restarted().join(","),
+                "an older version wrote these parts of the state; they are learned again"
+            );
+        }
         Ok(Self { detector, checkpoint, path })
     }
 
@@ -86,13 +92,16 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<()> {
     let (mut saved, mut changed, mut heard) = (Instant::now(), false, Instant::now());
-    while let Some(batch) = next_batch(source.as_mut(), &stop).await? {
+    while let Some(batch) = next_batch("detector", source.as_mut(), sink.as_ref(), &stop).await? {
         if !batch.messages.is_empty() {
             heard = Instant::now();
         }
         let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch, heard.elapsed()));
         changed |= !batch.messages.is_empty() || !alerts.is_empty();
-        send(sink.as_ref(), &alerts, &stop).await?;
+        if !alerts.is_empty() {
+            let records = alerts.iter().map(|alert| event_record(alert.event(), alert.event().encode())).collect();
+            send(sink.as_ref(), topics::ALERTS, records, &stop).await?;
+        }
         gauges.durable(&alerts, clock::now());
         state.checkpoint.try_advance(&batch).context("advance the detector's checkpoint")?;
         gauges.update(&state.detector);
@@ -119,22 +128,4 @@ fn observe(detector: &mut Detector, batch: &Batch, silence: Duration) -> Vec<Ale
         alerts.extend(detector.tick(latest + silence));
     }
     alerts
-}
-
-async fn send(sink: &dyn Sink, alerts: &[Alert], stop: &CancellationToken) -> Result<()> {
-    if alerts.is_empty() {
-        return Ok(());
-    }
-    let record = |alert: &Alert| event_record(alert.event(), alert.event().encode());
-    let records: Vec<Record> = alerts.iter().map(record).collect();
-    loop {
-        match sink.send(topics::ALERTS, records.clone()).await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_retryable() && !stop.is_cancelled() => {
-                error!(%error, alerts = records.len(), "alerts not sent, trying again");
-                tokio::time::sleep(RETRY).await;
-            }
-            Err(error) => return Err(error).context("send alerts"),
-        }
-    }
 }

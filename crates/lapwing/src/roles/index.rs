@@ -11,7 +11,7 @@ use lapwing_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::consume::{RETRY, next_batch};
+use super::consume::{RETRY, next_batch, send};
 use crate::clock;
 
 /// Where the store's own position says that reading should begin.
@@ -30,13 +30,13 @@ pub async fn run(
     mut checkpoint: Checkpoint,
     stop: CancellationToken,
 ) -> Result<()> {
-    while let Some(batch) = next_batch(source.as_mut(), &stop).await? {
+    while let Some(batch) = next_batch("store", source.as_mut(), sink.as_ref(), &stop).await? {
         if batch.messages.is_empty() {
             continue;
         }
         let (events, undecodable) = decode(&batch, clock::now());
         if !undecodable.is_empty() {
-            sink.send(topics::DEAD_LETTERS, undecodable).await.context("write dead letters")?;
+            send(sink.as_ref(), topics::DEAD_LETTERS, undecodable, &stop).await?;
         }
         checkpoint.try_advance(&batch).context("advance the store's checkpoint")?;
         let position = serde_json::to_string(&checkpoint).context("write the checkpoint")?;

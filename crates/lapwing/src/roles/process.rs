@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::detect::State;
+use super::instance::Instance;
 use super::metrics::DetectorGauges;
 use super::wiring::{self, Bus};
 use super::{detect, index};
@@ -106,13 +107,18 @@ impl Process {
 
     fn ingest(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
         let sanitizer = wiring::sanitizer(settings)?;
-        let source = bus.source(&[topics::RAW], Start::Group(INGEST_GROUP.to_owned()))?;
+        let instance = Instance::claim(&settings.data.dir.join("ingest"))?;
+        let source = bus.transactional(topics::RAW, INGEST_GROUP, instance.name())?;
         let config = &settings.ingest;
-        let pipeline = Pipeline::new(source, Arc::clone(sink), sanitizer, config.clone(), &mut self.registry);
+        let pipeline = Pipeline::new(source, sanitizer, config.clone(), clock::now, &mut self.registry);
         let door = FrontDoor::new(Arc::clone(sink), config.clone(), clock::now, &mut self.registry);
         self.served.push(lapwing_ingest::api::router(door));
         let stop = stop.clone();
-        self.tasks.spawn(async move { ("ingest", pipeline.run(stop.cancelled_owned()).await.map_err(Into::into)) });
+        self.tasks.spawn(async move {
+            let result = pipeline.run(stop.cancelled_owned()).await;
+            drop(instance);
+            ("ingest", result.map_err(Into::into))
+        });
         Ok(())
     }
 

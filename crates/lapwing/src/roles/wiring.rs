@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lapwing_bus::embedded::Embedded;
 use lapwing_bus::kafka::{KafkaSink, KafkaSource, create_topics};
-use lapwing_bus::{Sink, Source, Start, Subscription, topics};
+use lapwing_bus::{Sink, Source, Start, Subscription, Transact, topics};
 use lapwing_sanitizer::{KeyRing, Sanitizer};
 use lapwing_store::IdAlias;
 
@@ -48,6 +48,16 @@ impl Bus {
         Ok(match self {
             Self::Embedded(bus) => Arc::new(bus.clone()),
             Self::Kafka(config) => Arc::new(KafkaSink::new(config)?),
+        })
+    }
+
+    /// A member of a group that reads a topic, whose effects and offsets become durable together. No other member
+    /// may have the name; the process that follows a killed one under its name takes over what that left open.
+    pub fn transactional(&self, topic: &str, group: &str, name: &str) -> Result<Box<dyn Transact>> {
+        let subscription = Subscription { topics: vec![topic.to_owned()], start: Start::Group(group.to_owned()) };
+        Ok(match self {
+            Self::Embedded(bus) => Box::new(bus.source(subscription)?),
+            Self::Kafka(config) => Box::new(KafkaSource::transactional(config, subscription, name)?),
         })
     }
 

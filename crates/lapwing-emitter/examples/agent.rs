@@ -1,6 +1,6 @@
 //! An agent loop against an OpenAI-compatible endpoint: the model asks for tools until it has an answer.
 //!
-//! `cargo run -p lapwing-emitter --example agent -- http://127.0.0.1:4700 http://127.0.0.1:8000/v1/chat/completions`
+//! `cargo run -p lapwing-emitter --example agent -- http://127.0.0.1:7117 http://127.0.0.1:8000/v1/chat/completions`
 
 use std::error::Error;
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn tools() -> Value {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let endpoint = arguments.next().unwrap_or_else(|| "http://127.0.0.1:4700".to_owned());
+    let endpoint = arguments.next().unwrap_or_else(|| "http://127.0.0.1:7117".to_owned());
     let model_url = arguments.next().ok_or("name the url of a chat completions endpoint")?;
     let emitter = Emitter::builder().service("agent-example").to_http(&endpoint).build()?;
     run(&emitter, &model_url, "What is the weather in Paris?").await?;

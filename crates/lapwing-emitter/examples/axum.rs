@@ -1,7 +1,7 @@
 //! A web service: one emitter for the process, and a context for each request, so that whatever is emitted
 //! while it is served belongs to the caller's session and trace.
 //!
-//! `cargo run -p lapwing-emitter --example axum -- http://127.0.0.1:4700`, then
+//! `cargo run -p lapwing-emitter --example axum -- http://127.0.0.1:7117`, then
 //! `curl -d 'hello' -H 'x-session: s-1' http://127.0.0.1:8080/chat`
 
 use std::error::Error;
@@ -40,7 +40,7 @@ async fn chat(State(emitter): State<Emitter>, prompt: String) -> String {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:4700".to_owned());
+    let endpoint = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:7117".to_owned());
     let emitter = Emitter::builder().service("axum-example").to_http(&endpoint).build()?;
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     axum::serve(listener, service(emitter.clone())).await?;

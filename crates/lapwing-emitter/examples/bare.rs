@@ -1,6 +1,6 @@
 //! The least an application does: say what was asked and what was answered.
 //!
-//! `cargo run -p lapwing-emitter --example bare -- http://127.0.0.1:4700 [key]`
+//! `cargo run -p lapwing-emitter --example bare -- http://127.0.0.1:7117 [key]`
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,6 +21,6 @@ pub fn run(endpoint: &str, key: Option<&str>) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let endpoint = arguments.next().unwrap_or_else(|| "http://127.0.0.1:4700".to_owned());
+    let endpoint = arguments.next().unwrap_or_else(|| "http://127.0.0.1:7117".to_owned());
     run(&endpoint, arguments.next().as_deref())
 }

@@ -16,11 +16,8 @@ use crate::sampling::Sampling;
 use crate::spool::Spool;
 use crate::stats::Counters;
 use crate::transport::{ToSink, Transport};
-use crate::worker::{Describe, Encode, Parts, Worker};
+use crate::worker::{Describe, Encode, MAX_WAITING, Parts, Worker};
 use crate::{BuildError, DropPolicy, Emitter};
-
-/// So many flushes may wait at once.
-const MAX_WAITING: usize = 64;
 
 /// Builds an [`Emitter`]. Only a service name and a destination are needed.
 #[must_use]
@@ -103,7 +100,7 @@ impl EmitterBuilder {
         self
     }
 
-    /// To an installation's HTTP endpoint, such as `http://127.0.0.1:4700`.
+    /// To an installation's HTTP endpoint, such as `http://127.0.0.1:7117`.
     #[cfg(feature = "http")]
     pub fn to_http(mut self, endpoint: &str) -> Self {
         self.destination = Some(Destination::Http(endpoint.to_owned()));
@@ -222,6 +219,8 @@ impl EmitterBuilder {
             counters: Arc::clone(&counters),
             encode: self.encode(),
             describe: describe(defaults.clone()),
+            defaults: defaults.clone(),
+            sampling: self.sampling,
             bounds: self.batch,
             control: requests,
             spool: spool.map_err(BuildError::Spool)?,

@@ -82,12 +82,21 @@ impl Context {
         let _ = CURRENT.try_with(with);
     }
 
+    /// Adds what the event does not say of itself.
     pub(crate) fn fill(&self, event: &mut Event) {
-        event.session = self.session.clone().map(|id| Session { id });
-        event.user = self.user.clone().map(|id| User { id });
-        event.agent = self.agent.clone().map(|id| Agent { id: Some(id), ..Agent::default() });
-        event.trace_id.clone_from(&self.trace_id);
-        event.parent_span_id.clone_from(&self.parent_span_id);
+        if event.session.is_none() {
+            event.session = self.session.clone().map(|id| Session { id });
+        }
+        if event.user.is_none() {
+            event.user = self.user.clone().map(|id| User { id });
+        }
+        if event.agent.is_none() {
+            event.agent = self.agent.clone().map(|id| Agent { id: Some(id), ..Agent::default() });
+        }
+        if event.trace_id.is_none() {
+            event.trace_id.clone_from(&self.trace_id);
+            event.parent_span_id.clone_from(&self.parent_span_id);
+        }
     }
 }
 

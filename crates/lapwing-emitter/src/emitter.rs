@@ -4,16 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::time::Duration;
 
-use lapwing_event::{Event, Kind, Service, TenantId};
+use lapwing_event::{Event, Kind, Rejection, Service, TenantId};
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::identity::{new_id, now};
-use crate::queue::Queue;
+use crate::object::Object;
+use crate::queue::{Entry, Queue};
 use crate::sampling::Sampling;
 use crate::stats::{Counters, DropReason};
 use crate::worker::{Control, Reply};
-use crate::{Context, EmitterBuilder, FlushError, Interaction, Stats};
+use crate::{Context, EmitterBuilder, FlushError, Interaction, Stats, ToolCall};
 
 /// Beyond the deadline of a shutdown, the thread gets this long to say how it went.
 const GRACE: Duration = Duration::from_millis(500);
@@ -75,14 +77,35 @@ impl Emitter {
 
     /// Queues the event. Never blocks, never panics; what cannot be queued is counted as lost.
     pub fn emit(&self, event: Event) {
-        self.inner.counters.emitted();
-        if self.inner.closed.load(Ordering::Relaxed) {
-            return self.inner.counters.dropped(DropReason::Shutdown, 1);
-        }
+        self.inner.counters.emitted(1);
         match &self.inner.sampling {
+            _ if self.is_closed() => self.inner.counters.dropped(DropReason::Shutdown, 1),
             Some(sampling) if !sampling.keeps(&event) => self.inner.counters.sampled_out(),
-            _ => self.inner.queue.push(event),
+            _ => self.inner.queue.push(Entry::Event(Box::new(event))),
         }
+    }
+
+    /// Queues an object as a logger writes it: an event of the schema, or plain fields such as `prompt`,
+    /// `response` and `tool_called`, of which several events may come. What it leaves out of service, environment,
+    /// time and [`Context`] is added. Never blocks, never panics; what is no event is counted as rejected.
+    pub fn emit_object(&self, fields: Map<String, Value>) {
+        self.inner.counters.emitted(1);
+        match self.is_closed() {
+            true => self.inner.counters.dropped(DropReason::Shutdown, 1),
+            false => self.inner.queue.push(Entry::Object(Box::new(Object::new(fields)))),
+        }
+    }
+
+    /// The events that [`emit_object`](Self::emit_object) would make of the object.
+    ///
+    /// # Errors
+    /// What is wrong with which field, where it is no event.
+    pub fn events_of(&self, fields: Map<String, Value>) -> Result<Vec<Event>, Rejection> {
+        Object::new(fields).events(&self.inner.defaults)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.inner.closed.load(Ordering::Relaxed)
     }
 
     /// Begins an interaction with a model; its event is emitted when the guard is dropped.
@@ -90,11 +113,15 @@ impl Emitter {
         Interaction::new(self.clone())
     }
 
-    /// For what is no event after all, though the application meant it.
-    #[cfg(feature = "tracing-layer")]
-    pub(crate) fn reject(&self) {
-        self.inner.counters.emitted();
-        self.inner.counters.dropped(DropReason::Rejected, 1);
+    /// A tool that begins to run outside of an interaction; say how it ended on what is returned.
+    pub fn tool(&self, name: &str, arguments: impl Into<Value>) -> ToolCall {
+        ToolCall::new(self.clone(), self.event(Kind::Tool), ToolCall::section(name, arguments.into()))
+    }
+
+    /// Counts something that the application meant to emit and that could not be made an event.
+    pub fn count_lost(&self, reason: DropReason) {
+        self.inner.counters.emitted(1);
+        self.inner.counters.dropped(reason, 1);
     }
 
     /// The counters now.

@@ -10,7 +10,7 @@ pub enum BuildError {
     #[error("emitter has no service name; call service with the name of the application")]
     NoService,
     /// The endpoint is not a URL of http or https.
-    #[error("endpoint is not an http or https url; expected a form like http://host:4700")]
+    #[error("endpoint is not an http or https url; expected a form like http://host:7117")]
     Endpoint,
     /// The key has characters that no header can carry.
     #[error("api key has characters that no http header can carry")]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use lapwing_event::{
     Agent, Content, Document, ErrorDetail, Event, GenAi, Guardrail, GuardrailAction, GuardrailStage, InteractionId,
-    Kind, Named, Outcome, Response, Retrieval, Scores, Session, Tool, ToolStatus, User,
+    Kind, Named, Outcome, Response, Retrieval, Scores, Session, Tool, User,
 };
 use serde_json::Value;
 
@@ -27,7 +27,6 @@ pub struct Interaction {
 
 struct Draft {
     event: Event,
-    content: Content,
     failed: bool,
 }
 
@@ -35,7 +34,7 @@ impl Interaction {
     pub(crate) fn new(emitter: Emitter) -> Self {
         let mut event = emitter.event(Kind::Llm);
         event.gen_ai = Some(Box::new(GenAi::chat("unknown")));
-        let draft = Draft { event, content: Content::default(), failed: false };
+        let draft = Draft { event, failed: false };
         Self { emitter, draft: Mutex::new(draft), began: Instant::now(), unwinding: std::thread::panicking() }
     }
 
@@ -71,18 +70,50 @@ impl Interaction {
 
     /// The system prompt.
     pub fn system(self, text: &str) -> Self {
-        self.with(|draft| draft.content.system = Some(text.to_owned()))
+        self.with(|draft| draft.content().system = Some(text.to_owned()))
     }
 
     /// The last user turn.
     pub fn prompt(self, text: &str) -> Self {
-        self.with(|draft| draft.content.prompt = Some(text.to_owned()))
+        self.with(|draft| draft.content().prompt = Some(text.to_owned()))
     }
 
     /// A field that the schema does not know; it goes under `attrs`.
     pub fn attr(self, key: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
         self.with(|draft| drop(draft.event.attrs.insert(key.to_owned(), value)))
+    }
+
+    /// Belongs to another interaction that is under way: has its id, and its user, session, agent and trace unless
+    /// they are set.
+    pub fn within(self, outer: &Self) -> Self {
+        let part = outer.part(Kind::Llm);
+        self.with(|draft| {
+            let event = &mut draft.event;
+            event.interaction_id = part.interaction_id;
+            event.user = event.user.take().or(part.user);
+            event.session = event.session.take().or(part.session);
+            event.agent = event.agent.take().or(part.agent);
+            event.trace_id = event.trace_id.take().or(part.trace_id);
+            event.parent_span_id = event.parent_span_id.take().or(part.parent_span_id);
+        })
+    }
+
+    /// Changes the model call's event itself, for whatever has no method here. Do not call the interaction's other
+    /// methods within.
+    pub fn edit(&self, change: impl FnOnce(&mut Event)) {
+        change(&mut self.draft().event);
+    }
+
+    /// What follows goes through another emitter, such as that of a forked child. The former one is left as it is:
+    /// in a forked child its thread is not there, and waiting for it would be in vain.
+    pub fn hand_over(&mut self, emitter: &Emitter) {
+        std::mem::forget(std::mem::replace(&mut self.emitter, emitter.clone()));
+    }
+
+    /// Its id, which all its events have.
+    pub fn interaction_id(&self) -> InteractionId {
+        self.draft().event.interaction_id
     }
 
     /// A tool that ran, with what it was given and what came back.
@@ -100,17 +131,7 @@ impl Interaction {
 
     /// A guardrail's decision, with its reason.
     pub fn guardrail(&self, name: &str, stage: GuardrailStage, action: GuardrailAction, reason: Option<&str>) {
-        let mut event = self.part(Kind::Guardrail);
-        event.outcome = outcome_of(&action);
-        {
-            let mut draft = self.draft();
-            draft.event.guardrail_names.push(name.to_owned());
-            let strictest = draft.event.guardrail_action.as_deref().map(GuardrailAction::from);
-            if strictest.is_none_or(|strictest| strictness(&action) > strictness(&strictest)) {
-                draft.event.guardrail_action = Some(action.to_string());
-            }
-        }
-        event.guardrail = Some(Box::new(Guardrail {
+        self.decision(Guardrail {
             name: name.to_owned(),
             version: None,
             stage,
@@ -120,19 +141,39 @@ impl Interaction {
             score: None,
             policy_id: None,
             rule_id: None,
-        }));
+        });
+    }
+
+    /// A guardrail's decision, with all that the schema has room for.
+    pub fn decision(&self, guardrail: Guardrail) {
+        let mut event = self.part(Kind::Guardrail);
+        event.outcome = outcome_of(&guardrail.action);
+        {
+            let mut draft = self.draft();
+            draft.event.guardrail_names.push(guardrail.name.clone());
+            let strictest = draft.event.guardrail_action.as_deref().map(GuardrailAction::from);
+            if strictest.is_none_or(|strictest| strictness(&guardrail.action) > strictness(&strictest)) {
+                draft.event.guardrail_action = Some(guardrail.action.to_string());
+            }
+        }
+        event.guardrail = Some(Box::new(guardrail));
         self.emitter.emit(event);
     }
 
     /// What was looked up in a knowledge base, and what was found.
     pub fn retrieval(&self, data_source: &str, query: &str, documents: Vec<Document>) {
-        let mut event = self.part(Kind::Retrieval);
-        event.retrieval = Some(Box::new(Retrieval {
+        self.retrieved(Retrieval {
             data_source: data_source.to_owned(),
             query: Some(query.to_owned()),
             documents,
             ..Retrieval::default()
-        }));
+        });
+    }
+
+    /// A retrieval, with all that the schema has room for.
+    pub fn retrieved(&self, retrieval: Retrieval) {
+        let mut event = self.part(Kind::Retrieval);
+        event.retrieval = Some(Box::new(retrieval));
         self.emitter.emit(event);
     }
 
@@ -154,7 +195,7 @@ impl Interaction {
 
     /// The model's answer.
     pub fn respond(&self, text: &str) {
-        self.draft().content.response = Some(text.to_owned());
+        self.draft().content().response = Some(text.to_owned());
     }
 
     /// The tokens read and written.
@@ -186,16 +227,7 @@ impl Interaction {
     fn begin_tool(&self, name: &str, arguments: Value) -> (Event, Tool) {
         let event = self.part(Kind::Tool);
         self.draft().event.tool_names.push(name.to_owned());
-        let tool = Tool {
-            name: name.to_owned(),
-            call_id: None,
-            kind: None,
-            status: ToolStatus::Ok,
-            arguments: Some(arguments).filter(|arguments| !arguments.is_null()),
-            output: None,
-            definition_hash: None,
-        };
-        (event, tool)
+        (event, ToolCall::section(name, arguments))
     }
 
     /// An event that belongs to the interaction.
@@ -222,6 +254,10 @@ impl Interaction {
 }
 
 impl Draft {
+    fn content(&mut self) -> &mut Content {
+        self.event.content.get_or_insert_default()
+    }
+
     fn gen_ai(&mut self) -> &mut GenAi {
         self.event.gen_ai.get_or_insert_default()
     }
@@ -244,9 +280,9 @@ impl Drop for Interaction {
         let draft = self.draft.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
         draft.event.outcome = draft.outcome(unwound);
         draft.event.latency_ms = Some(latency_ms);
-        let content = std::mem::take(&mut draft.content);
+        let content = draft.event.content.take();
         let mut event = draft.event.clone();
-        event.content = Some(content).filter(|content| *content != Content::default());
+        event.content = content;
         self.emitter.emit(event);
     }
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context as LayerContext;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::Emitter;
+use crate::{DropReason, Emitter};
 
 /// Emits an event for every span that has a field of the OpenTelemetry GenAI conventions (`gen_ai.*`) or of the
 /// event schema by its own name. `gen_ai.operation.name = "execute_tool"` makes it a `tool` event, anything else
@@ -73,7 +73,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for EmitterLayer {
         let Some(open) = open else { return };
         match event_of(open) {
             Some(event) => self.emitter.emit(event),
-            None => self.emitter.reject(),
+            None => self.emitter.count_lost(DropReason::Rejected),
         }
     }
 }

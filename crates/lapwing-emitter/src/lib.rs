@@ -30,6 +30,7 @@ mod identity;
 mod interaction;
 #[cfg(feature = "tracing-layer")]
 mod layer;
+mod object;
 mod queue;
 mod retry;
 mod sampling;

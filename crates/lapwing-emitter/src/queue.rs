@@ -1,7 +1,8 @@
 //! The bounded, lock-free queue between the application's threads and the emitter's own.
 //!
 //! Waking a thread costs more than everything else that `emit` does, so it is done rarely: once when the
-//! emitter's thread sleeps for want of work, and once when a full batch has gathered while it lingers.
+//! emitter's thread sleeps for want of work, once when a full batch has gathered while it lingers, and once when
+//! the queue is half full while a batch is being sent and others could go to disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::object::Object;
 use crate::stats::{Counters, DropReason};
 
 /// What to do with an event when the queue is full.
@@ -39,6 +41,7 @@ mod state {
     pub const AWAKE: u8 = 0;
     pub const LINGERING: u8 = 1;
     pub const ASLEEP: u8 = 2;
+    pub const SENDING: u8 = 3;
 }
 
 pub(crate) struct Queue {
@@ -51,8 +54,15 @@ pub(crate) struct Queue {
 }
 
 struct Queued {
-    event: Box<Event>,
+    entry: Entry,
     weight: usize,
+}
+
+/// What was emitted.
+pub(crate) enum Entry {
+    Event(Box<Event>),
+    /// It becomes events on the emitter's thread.
+    Object(Box<Object>),
 }
 
 impl Queue {
@@ -71,10 +81,10 @@ impl Queue {
         self.events.len()
     }
 
-    /// Queues the event, or drops one, as the policy says.
-    pub(crate) fn push(&self, event: Event) {
-        let weight = weight(&event);
-        let queued = Queued { event: Box::new(event), weight };
+    /// Queues the entry, or drops one, as the policy says.
+    pub(crate) fn push(&self, entry: Entry) {
+        let weight = entry.weight();
+        let queued = Queued { entry, weight };
         match self.bounds.policy {
             _ if weight > self.bounds.bytes => return self.counters.dropped(DropReason::TooLarge, 1),
             DropPolicy::Newest => {
@@ -101,8 +111,8 @@ impl Queue {
         self.wake_if_due();
     }
 
-    pub(crate) fn pop(&self) -> Option<Event> {
-        self.take().map(|queued| *queued.event)
+    pub(crate) fn pop(&self) -> Option<Entry> {
+        self.take().map(|queued| queued.entry)
     }
 
     fn take(&self) -> Option<Queued> {
@@ -116,12 +126,26 @@ impl Queue {
         let due = match current {
             state::ASLEEP => true,
             state::LINGERING => self.events.len() >= self.bounds.batch,
+            state::SENDING => self.is_pressed(),
             _ => false,
         };
         let awake = state::AWAKE;
         if due && self.state.compare_exchange(current, awake, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
             self.wake.notify_one();
         }
+    }
+
+    fn is_pressed(&self) -> bool {
+        2 * self.events.len() >= self.events.capacity() || self.bytes.load(Ordering::Relaxed) >= self.bounds.bytes / 2
+    }
+
+    /// For the emitter's thread: waits until the queue is half full.
+    pub(crate) async fn pressed(&self) {
+        self.state.store(state::SENDING, Ordering::SeqCst);
+        if !self.is_pressed() {
+            self.wake.notified().await;
+        }
+        self.state.store(state::AWAKE, Ordering::SeqCst);
     }
 
     /// For the emitter's thread: waits for any event.
@@ -144,6 +168,19 @@ impl Queue {
             }
         }
         self.state.store(state::AWAKE, Ordering::SeqCst);
+    }
+}
+
+impl Entry {
+    /// About how much memory it holds.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Event(event) => weight(event),
+            Self::Object(object) => {
+                let fields = object.fields.iter().map(|(key, value)| 32 + key.len() + json_weight(value));
+                size_of::<Object>() + fields.sum::<usize>()
+            }
+        }
     }
 }
 
@@ -185,9 +222,9 @@ mod tests {
 
     use super::*;
 
-    fn event(n: i64) -> Event {
+    fn event(n: i64) -> Entry {
         let at = Timestamp::from_millis(n);
-        Event::new(Kind::Llm, EventId::new(at, [0; 10]), at, "app")
+        Entry::Event(Box::new(Event::new(Kind::Llm, EventId::new(at, [0; 10]), at, "app")))
     }
 
     fn queue(events: usize, bytes: usize, policy: DropPolicy) -> (Queue, Arc<Counters>) {
@@ -196,12 +233,16 @@ mod tests {
     }
 
     fn drain(queue: &Queue) -> Vec<i64> {
-        std::iter::from_fn(|| queue.pop()).map(|event| event.timestamp.millis()).collect()
+        let number = |entry| match entry {
+            Entry::Event(event) => event.timestamp.millis(),
+            Entry::Object(_) => panic!("no object was pushed"),
+        };
+        std::iter::from_fn(|| queue.pop()).map(number).collect()
     }
 
     #[test]
     fn a_full_queue_drops_as_the_policy_says_and_counts() {
-        let per_event = weight(&event(0));
+        let per_event = event(0).weight();
         let check = |events, bytes, policy, expect: &[i64]| {
             let (queue, counters) = queue(events, bytes, policy);
             (0..5).for_each(|n| queue.push(event(n)));

@@ -84,8 +84,8 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn emitted(&self) {
-        self.emitted.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn emitted(&self, events: usize) {
+        self.emitted.fetch_add(events as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn acknowledged(&self, events: usize) {

@@ -14,14 +14,20 @@ use tracing::{error, warn};
 
 use crate::FlushError;
 use crate::batch::{Batch, Bounds, Encoded};
-use crate::queue::Queue;
+use crate::emitter::Defaults;
+use crate::object::Object;
+use crate::queue::{Entry, Queue};
 use crate::retry::Retry;
+use crate::sampling::Sampling;
 use crate::spool::{Spool, SpoolError};
 use crate::stats::{Counters, DropReason};
 use crate::transport::{Delivery, SendError, Transport};
 
 /// Losses are reported at most this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// So many flushes may wait at once; more of them, and the oldest is told that its time is over.
+pub(crate) const MAX_WAITING: usize = 64;
 
 /// Makes the event that tells of losses.
 pub(crate) type Describe = dyn Fn(String) -> Event + Send;
@@ -46,6 +52,8 @@ pub(crate) struct Parts {
     pub counters: Arc<Counters>,
     pub encode: Box<Encode>,
     pub describe: Box<Describe>,
+    pub defaults: Defaults,
+    pub sampling: Option<Sampling>,
     pub bounds: Bounds,
     pub control: mpsc::Receiver<Control>,
     pub spool: Option<Spool>,
@@ -77,6 +85,15 @@ struct Flush {
 struct Unsettled {
     rest: Vec<Encoded>,
     after: Option<Duration>,
+}
+
+/// The spool while something is being sent.
+struct Spooling<'a> {
+    spool: &'a mut Spool,
+    /// Whether what is being sent is the spool's oldest batch.
+    stored: bool,
+    /// Whether the spool takes more.
+    open: bool,
 }
 
 impl Worker {
@@ -166,13 +183,39 @@ impl Worker {
             && let Some(report) = self.owed.take()
         {
             let event = (self.parts.describe)(report);
-            self.parts.counters.emitted();
+            self.parts.counters.emitted(1);
             self.encode(event, batch);
         }
         while !batch.is_full(&self.parts.bounds) {
-            let Some(event) = self.parts.queue.pop() else { return };
+            let Some(entry) = self.parts.queue.pop() else { return };
             self.taken += 1;
-            self.encode(event, batch);
+            match entry {
+                Entry::Event(event) => self.encode(*event, batch),
+                Entry::Object(object) => self.expand(*object, batch),
+            }
+        }
+    }
+
+    /// Makes events of an object. A fault of ours that one object provokes must not cost the others.
+    fn expand(&self, object: Object, batch: &mut Batch) {
+        let counters = &self.parts.counters;
+        let Ok(events) = catch_unwind(AssertUnwindSafe(|| object.events(&self.parts.defaults))) else {
+            return counters.dropped(DropReason::Rejected, 1);
+        };
+        match events {
+            Ok(events) => {
+                counters.emitted(events.len().saturating_sub(1));
+                for event in events {
+                    match &self.parts.sampling {
+                        Some(sampling) if !sampling.keeps(&event) => counters.sampled_out(),
+                        _ => self.encode(event, batch),
+                    }
+                }
+            }
+            Err(rejection) => {
+                counters.fault(rejection.to_string());
+                counters.dropped(DropReason::Rejected, 1);
+            }
         }
     }
 
@@ -192,7 +235,7 @@ impl Worker {
             if self.is_over() {
                 return self.parts.counters.dropped(DropReason::Shutdown, left.len());
             }
-            match self.settle(left, transport).await {
+            match self.settle(left, transport, None).await {
                 Ok(()) => return,
                 Err(Unsettled { rest, after }) => {
                     self.retry.failed(after);
@@ -209,11 +252,7 @@ impl Worker {
     async fn deliver_or_spool(&mut self, events: Vec<Encoded>, spool: &mut Spool, transport: &mut dyn Transport) {
         let may_try = self.retry.is_due() && !self.is_over();
         if !events.is_empty() && spool.is_empty() && may_try {
-            if let Err(Unsettled { rest, after }) = self.settle(events, transport).await {
-                self.retry.failed(after);
-                self.store(&rest, spool);
-            }
-            return;
+            return self.deliver_past_spool(events, spool, transport).await;
         }
         if !events.is_empty() {
             self.store(&events, spool);
@@ -222,7 +261,7 @@ impl Worker {
             return;
         }
         let replayed = match spool.oldest() {
-            Ok(Some(lines)) => self.replay(lines, transport).await,
+            Ok(Some(lines)) => self.replay(lines, spool, transport).await,
             Ok(None) => return,
             Err(error) => return self.spool_fault(&error),
         };
@@ -232,7 +271,32 @@ impl Worker {
         }
     }
 
-    async fn replay(&mut self, lines: Vec<Bytes>, transport: &mut dyn Transport) -> Result<(), Option<Duration>> {
+    /// One attempt; what it leaves goes into the empty spool, unless the queue's pressure has put it there.
+    async fn deliver_past_spool(&mut self, events: Vec<Encoded>, spool: &mut Spool, transport: &mut dyn Transport) {
+        let mut spooling = Spooling { spool, stored: false, open: true };
+        let settled = self.settle(events, transport, Some(&mut spooling)).await;
+        let Spooling { spool, stored, .. } = spooling;
+        match settled {
+            Ok(()) if stored => {
+                let acknowledged = spool.oldest().and_then(|_| Ok(spool.acknowledge()?));
+                acknowledged.unwrap_or_else(|error| self.spool_fault(&error));
+            }
+            Ok(()) => {}
+            Err(Unsettled { rest, after }) => {
+                self.retry.failed(after);
+                if !stored {
+                    self.store(&rest, spool);
+                }
+            }
+        }
+    }
+
+    async fn replay(
+        &mut self,
+        lines: Vec<Bytes>,
+        spool: &mut Spool,
+        transport: &mut dyn Transport,
+    ) -> Result<(), Option<Duration>> {
         let mut events = Vec::with_capacity(lines.len());
         for line in lines {
             match Encoded::from_json(line) {
@@ -240,16 +304,33 @@ impl Worker {
                 Err(reason) => self.parts.counters.dropped(reason, 1),
             }
         }
-        self.settle(events, transport).await.map_err(|unsettled| unsettled.after)
+        let mut spooling = Spooling { spool, stored: true, open: true };
+        self.settle(events, transport, Some(&mut spooling)).await.map_err(|unsettled| unsettled.after)
     }
 
-    fn store(&mut self, events: &[Encoded], spool: &mut Spool) {
-        match spool.append(events.iter().map(|event| &event.json)) {
-            Ok(()) => {}
-            Err(error) => {
-                self.parts.counters.fault(error.to_string());
-                self.parts.counters.dropped(DropReason::Spool, events.len());
-            }
+    /// Whether they are on disk; if not, they are lost.
+    fn store(&mut self, events: &[Encoded], spool: &mut Spool) -> bool {
+        let stored = spool.append(events.iter().map(|event| &event.json));
+        if let Err(error) = &stored {
+            self.parts.counters.fault(error.to_string());
+            self.parts.counters.dropped(DropReason::Spool, events.len());
+        }
+        stored.is_ok()
+    }
+
+    /// Takes a batch out of the queue while another is being sent: the destination may be slow to say that it is
+    /// away, and the queue must not overflow while there is room on disk. What is in hand goes first, so that the
+    /// order is kept.
+    fn make_room(&mut self, in_hand: &[Encoded], spooling: &mut Spooling<'_>) {
+        if !spooling.stored {
+            spooling.stored = spooling.spool.append(in_hand.iter().map(|event| &event.json)).is_ok();
+            spooling.open = spooling.stored;
+        }
+        if spooling.open {
+            let mut batch = Batch::default();
+            self.fill(&mut batch);
+            spooling.open = batch.is_empty() || self.store(&batch.events, spooling.spool);
+            self.parts.counters.spooled(spooling.spool.len());
         }
     }
 
@@ -264,13 +345,18 @@ impl Worker {
     }
 
     /// Sends the events, in parts where the destination finds them too large.
-    async fn settle(&mut self, events: Vec<Encoded>, transport: &mut dyn Transport) -> Result<(), Unsettled> {
+    async fn settle(
+        &mut self,
+        events: Vec<Encoded>,
+        transport: &mut dyn Transport,
+        mut spooling: Option<&mut Spooling<'_>>,
+    ) -> Result<(), Unsettled> {
         let mut parts = vec![events];
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
                 continue;
             }
-            match self.attempt(&part, transport).await {
+            match self.attempt(&part, &parts, transport, spooling.as_deref_mut()).await {
                 Ok(Delivery { rejected, reason }) => {
                     self.parts.counters.acknowledged(part.len() - rejected);
                     self.parts.counters.dropped(DropReason::Rejected, rejected);
@@ -297,13 +383,27 @@ impl Worker {
         Ok(())
     }
 
-    /// One attempt, given up when the time for shutting down is over.
-    async fn attempt(&mut self, part: &[Encoded], transport: &mut dyn Transport) -> Result<Delivery, SendError> {
+    /// One attempt, given up when the time for shutting down is over. `rest` is what is to be sent after it, the
+    /// last first.
+    async fn attempt(
+        &mut self,
+        part: &[Encoded],
+        rest: &[Vec<Encoded>],
+        transport: &mut dyn Transport,
+        mut spooling: Option<&mut Spooling<'_>>,
+    ) -> Result<Delivery, SendError> {
         let mut sending = pin!(transport.send(part));
+        let queue = Arc::clone(&self.parts.queue);
         loop {
             let stop = self.stop;
             tokio::select! {
                 result = &mut sending => return result,
+                () = queue.pressed(), if spooling.as_ref().is_some_and(|spooling| spooling.open) => {
+                    if let Some(spooling) = &mut spooling {
+                        let in_hand: Vec<Encoded> = part.iter().chain(rest.iter().rev().flatten()).cloned().collect();
+                        self.make_room(&in_hand, spooling);
+                    }
+                }
                 control = self.parts.control.recv(), if stop.is_none() => self.obey(control),
                 () = at(stop) => {
                     return Err(SendError::Retry { fault: "no answer before the shutdown".to_owned(), after: None });
@@ -327,7 +427,13 @@ impl Worker {
     fn obey(&mut self, control: Option<Control>) {
         let target = self.taken + self.parts.queue.len() as u64;
         match control {
-            Some(Control::Flush(reply)) => self.flushes.push(Flush { target, reply }),
+            Some(Control::Flush(reply)) => {
+                if self.flushes.len() == MAX_WAITING {
+                    let last_fault = self.parts.counters.snapshot(0).last_fault;
+                    (self.flushes.remove(0).reply)(Err(FlushError::Timeout { last_fault }));
+                }
+                self.flushes.push(Flush { target, reply });
+            }
             Some(Control::Stop { deadline, reply }) => {
                 self.stop = Some(deadline);
                 self.farewell = Some(reply);

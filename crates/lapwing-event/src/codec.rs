@@ -65,7 +65,7 @@ pub fn decode_raw(bytes: &[u8], arrival: &Arrival, entropy: &mut Entropy<'_>) ->
     let tenant = object.get("tenant").and_then(|tenant| tenant.get("id")).and_then(Value::as_str);
     let tenant = tenant.and_then(|id| TenantId::new(id).ok()).unwrap_or_else(|| arrival.tenant.clone());
     object.remove("tenant");
-    map_object(object, &Arrival::new(tenant, arrival.received_at), entropy)
+    map_fields(object, &Arrival::new(tenant, arrival.received_at), entropy)
 }
 
 /// Reads one item of a front door: an event of the schema or a plain JSON object, which may become several
@@ -79,7 +79,17 @@ pub fn map_item(bytes: &[u8], arrival: &Arrival, entropy: &mut Entropy<'_>) -> R
         event.check()?;
         return Ok(vec![event]);
     }
-    map_object(parse_object(bytes)?, arrival, entropy)
+    map_fields(parse_object(bytes)?, arrival, entropy)
+}
+
+/// As [`map_item`], of an object that is no text yet.
+pub fn map_object(
+    object: Map<String, Value>,
+    arrival: &Arrival,
+    entropy: &mut Entropy<'_>,
+) -> Result<Vec<Event>, Rejection> {
+    measure_object(&object, 1, &mut 0)?;
+    map_fields(object, arrival, entropy)
 }
 
 fn check_size(bytes: &[u8]) -> Result<(), Rejection> {
@@ -135,15 +145,17 @@ fn measure(value: &Value, depth: usize, fields: &mut usize) -> Result<(), Reject
     }
     match value {
         Value::Array(items) => items.iter().try_for_each(|item| measure(item, depth + 1, fields)),
-        Value::Object(map) => {
-            *fields += map.len();
-            if *fields > MAX_FIELDS {
-                return Err(Rejection::whole(format!("has too many fields; at most {MAX_FIELDS} are read")));
-            }
-            map.values().try_for_each(|item| measure(item, depth + 1, fields))
-        }
+        Value::Object(object) => measure_object(object, depth, fields),
         _ => Ok(()),
     }
+}
+
+fn measure_object(object: &Map<String, Value>, depth: usize, fields: &mut usize) -> Result<(), Rejection> {
+    *fields += object.len();
+    if *fields > MAX_FIELDS {
+        return Err(Rejection::whole(format!("has too many fields; at most {MAX_FIELDS} are read")));
+    }
+    object.values().try_for_each(|item| measure(item, depth + 1, fields))
 }
 
 /// What JSON calls the value's type, with its article.
@@ -158,7 +170,7 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn map_object(
+fn map_fields(
     object: Map<String, Value>,
     arrival: &Arrival,
     entropy: &mut Entropy<'_>,

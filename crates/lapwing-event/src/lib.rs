@@ -31,7 +31,7 @@ mod validate;
 mod visit;
 
 pub use alert::{Alert, AlertDraft, Severity};
-pub use codec::{Arrival, Entropy, Rejection, decode_raw, encode, map_item};
+pub use codec::{Arrival, Entropy, Rejection, decode_raw, encode, map_item, map_object};
 pub use content::{Content, GenAi, Named, Request, Response, Scores, Usage};
 pub use event::{Agent, Event, Kind, Outcome, SCHEMA_VERSION, Service, Session, Source, Tenant, Truncation, User};
 pub use field::{FIELDS, Field, IndexAs, Pii, field};

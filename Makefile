@@ -26,6 +26,10 @@ demo: setup ## Play the demonstration against a running `make run`
 test: setup ## All tests that need no other server
 	$(CARGO) test --workspace --locked
 
+.PHONY: python
+python: setup ## Build the wheel of the Python SDK and run its tests against the debug binary
+	python/check.sh
+
 .PHONY: check
 check: ## Type-check everything, fast
 	$(CARGO) check --workspace --all-targets --locked
@@ -34,6 +38,8 @@ check: ## Type-check everything, fast
 lint: setup ## Formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	$(CARGO) fmt --manifest-path python/Cargo.toml --check
+	$(CARGO) clippy --manifest-path python/Cargo.toml --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 
 .PHONY: kafka-test

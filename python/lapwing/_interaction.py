@@ -57,7 +57,7 @@ def current_interaction() -> Interaction | None:
 class Interaction:
     """One interaction; `lapwing.interaction` begins it."""
 
-    __slots__ = ("_native", "_outer", "_process", "__weakref__")
+    __slots__ = ("__weakref__", "_native", "_outer", "_process")
 
     def __init__(self, within: Interaction | None = None) -> None:
         self._native: _native.Interaction | None = None
@@ -181,7 +181,7 @@ class Interaction:
         if native is None:
             return
         if isinstance(error, BaseException):
-            native.error(type(error).__name__, text(error) if message is None else text(message) or "")
+            native.error(type(error).__name__, text(error if message is None else message) or "")
         else:
             native.error(text(error) or "error", text(message) or "")
 

@@ -6,7 +6,8 @@ import functools
 import importlib
 import json
 import time
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ._client import log, quiet
 from ._interaction import Interaction, current_interaction
@@ -249,8 +250,9 @@ class _Call:
             if refused:
                 self.interaction.set(refusal=True, refusal_source="provider")
             calls = getattr(message, "tool_calls", None) or ()
-            functions = [getattr(call, "function", None) or getattr(call, "custom", None) for call in calls]
-            self.interaction.set(tool_names=[f.name for f in functions if getattr(f, "name", None)])
+            functions = (getattr(call, "function", None) or getattr(call, "custom", None) for call in calls)
+            names = (getattr(function, "name", None) for function in functions)
+            self.interaction.set(tool_names=[name for name in names if name])
             self._finished(getattr(choice, "finish_reason", None))
 
     def _response_event(self, event: Any) -> None:

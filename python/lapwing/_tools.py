@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from typing import Any, Callable, TypeVar, overload
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, overload
 
 from . import _native
 from ._client import emitter, quiet
@@ -29,7 +30,7 @@ def tool(function: F | None = None, *, name: str | None = None) -> F | Callable[
     coroutines, generators and asynchronous generators; the function behaves as before. The call belongs to the
     interaction around it."""
     if function is None:
-        return lambda function: tool(function, name=name)  # type: ignore[return-value, call-overload]
+        return lambda function: tool(function, name=name)  # type: ignore[call-overload]
     spec = _Spec(function, name)
     if inspect.isasyncgenfunction(function):
         wrapper = _wrap_async_generator(function, spec)
@@ -39,7 +40,7 @@ def tool(function: F | None = None, *, name: str | None = None) -> F | Callable[
         wrapper = _wrap_generator(function, spec)
     else:
         wrapper = _wrap_function(function, spec)
-    return wrapper  # type: ignore[return-value]
+    return cast(F, wrapper)
 
 
 class _Spec:

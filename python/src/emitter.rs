@@ -58,7 +58,8 @@ impl Emitter {
     ) -> PyResult<Self> {
         let builder = || {
             let policy = if drop_oldest { DropPolicy::Oldest } else { DropPolicy::Newest };
-            let mut builder = lapwing_emitter::Emitter::builder().service(service).to_http(endpoint).drop_policy(policy);
+            let mut builder =
+                lapwing_emitter::Emitter::builder().service(service).to_http(endpoint).drop_policy(policy);
             builder = api_key.into_iter().fold(builder, EmitterBuilder::api_key);
             builder = version.into_iter().fold(builder, EmitterBuilder::service_version);
             builder = environment.into_iter().fold(builder, EmitterBuilder::environment);
@@ -89,7 +90,10 @@ impl Emitter {
     fn emit_strict(&self, fields: &Bound<'_, PyDict>) -> PyResult<()> {
         let inner = self.inner()?;
         let events = inner.events_of(to_object(fields)?);
-        events.map_err(|rejection| PyValueError::new_err(rejection.to_string()))?.into_iter().for_each(|e| inner.emit(e));
+        events
+            .map_err(|rejection| PyValueError::new_err(rejection.to_string()))?
+            .into_iter()
+            .for_each(|e| inner.emit(e));
         Ok(())
     }
 
@@ -175,7 +179,9 @@ fn with_spool(
     let mut number = 0;
     loop {
         match builder().spool(folder.join(number.to_string()), max_bytes).build() {
-            Err(BuildError::Spool(error)) if error.kind() == ErrorKind::WouldBlock && number < MAX_SPOOLS => number += 1,
+            Err(BuildError::Spool(error)) if error.kind() == ErrorKind::WouldBlock && number < MAX_SPOOLS => {
+                number += 1
+            }
             built => return built,
         }
     }

@@ -1,6 +1,8 @@
 //! The short names of a model call's fields, as Python's keywords give them.
 
-use lapwing_event::{Agent, Content, Event, GenAi, InteractionId, Named, Outcome, Request, Response, Scores, Session, Usage, User};
+use lapwing_event::{
+    Agent, Content, Event, GenAi, InteractionId, Named, Outcome, Request, Response, Scores, Session, Usage, User,
+};
 use serde_json::Value;
 
 use crate::value::text_of;

@@ -18,7 +18,13 @@ use crate::value::to_object;
 /// One interaction; its event is emitted when it ends. The lock is never held while Python code runs.
 #[pyclass(frozen, module = "lapwing._native")]
 pub(crate) struct Interaction {
-    inner: Mutex<Owned<lapwing_emitter::Interaction>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    inner: Owned<lapwing_emitter::Interaction>,
+    /// The id it had when it ended.
+    ended_as: Option<String>,
 }
 
 #[pymethods]
@@ -31,14 +37,16 @@ impl Interaction {
             Some(outer) => outer.with(|outer| inner.within(outer))?,
             None => inner,
         };
-        Ok(Self { inner: Mutex::new(Owned::new(inner)) })
+        Ok(Self { state: Mutex::new(State { inner: Owned::new(inner), ended_as: None }) })
     }
 
     /// Fields of the model call's event, by their short names; what is not known or does not fit is kept under
     /// `attrs`.
     fn set(&self, values: &Bound<'_, PyDict>) -> PyResult<()> {
         let values = to_object(values)?;
-        self.with(|inner| inner.edit(|event| values.into_iter().for_each(|(name, value)| fields::set(event, &name, value))))
+        self.with(|inner| {
+            inner.edit(|event| values.into_iter().for_each(|(name, value)| fields::set(event, &name, value)))
+        })
     }
 
     /// A guardrail's decision, by the fields of the schema.
@@ -60,40 +68,52 @@ impl Interaction {
 
     /// The id that all its events have.
     fn id(&self) -> PyResult<String> {
-        self.with(|inner| inner.interaction_id().to_string())
+        let ended_as = self.lock().ended_as.clone();
+        match ended_as {
+            Some(id) => Ok(id),
+            None => self.with(|inner| inner.interaction_id().to_string()),
+        }
     }
 
     /// Emits its event; the second time, nothing.
     fn end(&self) {
-        let inner = self.lock().take();
+        let inner = self.lock().end();
         drop(inner);
     }
 
     /// In a forked child: what follows goes through the child's emitter.
     fn hand_over(&self, emitter: &Emitter) -> PyResult<()> {
         let emitter = emitter.inner()?;
-        let mut owned = self.lock();
-        if let Some(mut inner) = owned.take_inherited() {
+        let mut state = self.lock();
+        if let Some(mut inner) = state.inner.take_inherited() {
             inner.hand_over(emitter);
-            *owned = Owned::new(inner);
+            state.inner = Owned::new(inner);
         }
         Ok(())
     }
 
     /// Ends it without an event, which another process emits.
     fn forget(&self) {
-        forget(self.lock().take());
+        forget(self.lock().end());
     }
 }
 
 impl Interaction {
     /// Works with the interaction while it is under way.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&lapwing_emitter::Interaction) -> T) -> PyResult<T> {
-        self.lock().get().map(work).ok_or_else(|| PyRuntimeError::new_err("interaction has ended"))
+        self.lock().inner.get().map(work).ok_or_else(|| PyRuntimeError::new_err("interaction has ended"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Owned<lapwing_emitter::Interaction>> {
-        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    fn end(&mut self) -> Option<lapwing_emitter::Interaction> {
+        let inner = self.inner.take()?;
+        self.ended_as = Some(inner.interaction_id().to_string());
+        Some(inner)
     }
 }
 

@@ -266,6 +266,7 @@ impl Draft {
         let guarded = self.event.guardrail_action.as_deref().map(|action| outcome_of(&action.into()));
         match guarded {
             _ if unwound || self.failed => Outcome::Error,
+            _ if self.event.outcome != Outcome::Ok => self.event.outcome.clone(),
             Some(outcome) if outcome != Outcome::Ok => outcome,
             _ if self.event.refusal == Some(true) => Outcome::Refused,
             _ => Outcome::Ok,

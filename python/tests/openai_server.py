@@ -23,7 +23,7 @@ RESPONSE_USAGE = {
     "input_tokens_details": {"cached_tokens": 2},
     "output_tokens_details": {"reasoning_tokens": 1},
 }
-CALL = {"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Paris"}'}}
+CALL = {"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": '{"item":"umbrella"}'}}
 
 
 def chat(body: dict[str, Any]) -> dict[str, Any]:
@@ -35,13 +35,13 @@ def chat(body: dict[str, Any]) -> dict[str, Any]:
     elif "refuse" in prompt:
         message["content"], message["refusal"] = None, "I will not."
     elif "json" in prompt:
-        message["content"] = '{"city":"Paris"}'
+        message["content"] = '{"item":"umbrella"}'
     choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
-        "model": "gpt-x-2026",
+        "model": "gpt-x-large",
         "choices": [choice],
         "usage": USAGE,
     }
@@ -78,7 +78,7 @@ def response(body: dict[str, Any]) -> dict[str, Any]:
         "id": "resp-1",
         "object": "response",
         "created_at": 1,
-        "model": "gpt-x-2026",
+        "model": "gpt-x-large",
         "status": "completed",
         "output": output,
         "parallel_tool_calls": True,
@@ -92,10 +92,15 @@ def response_events(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     whole = response(body)
     started = {**whole, "status": "in_progress", "output": [], "usage": None}
     yield {"type": "response.created", "sequence_number": 0, "response": started}
+    item = {"type": "message", "id": "m-1", "role": "assistant", "status": "in_progress", "content": []}
+    yield {"type": "response.output_item.added", "sequence_number": 1, "output_index": 0, "item": item}
+    part = {"type": "output_text", "text": "", "annotations": []}
+    place = {"item_id": "m-1", "output_index": 0, "content_index": 0}
+    yield {"type": "response.content_part.added", "sequence_number": 2, "part": part, **place}
     for number, word in enumerate(("It ", "rains.")):
         place = {"item_id": "m-1", "output_index": 0, "content_index": 0, "logprobs": []}
-        yield {"type": "response.output_text.delta", "sequence_number": 1 + number, "delta": word, **place}
-    yield {"type": "response.completed", "sequence_number": 3, "response": whole}
+        yield {"type": "response.output_text.delta", "sequence_number": 3 + number, "delta": word, **place}
+    yield {"type": "response.completed", "sequence_number": 5, "response": whole}
 
 
 class _Handler(BaseHTTPRequestHandler):

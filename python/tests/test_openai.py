@@ -15,8 +15,8 @@ from pydantic import BaseModel
 import lapwing
 
 
-class City(BaseModel):
-    city: str
+class Found(BaseModel):
+    item: str
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +57,7 @@ def check_usage(event: dict[str, Any]) -> None:
         "reasoning_tokens": 1,
     }
     assert event["gen_ai"]["provider"]["name"] == "openai" and event["gen_ai"]["request"]["model"] == "gpt-x"
-    assert event["gen_ai"]["response"]["model"] == "gpt-x-2026"
+    assert event["gen_ai"]["response"]["model"] == "gpt-x-large"
 
 
 def test_chat_completions(app: App, client: openai.OpenAI) -> None:
@@ -65,7 +65,7 @@ def test_chat_completions(app: App, client: openai.OpenAI) -> None:
     assert answer.choices[0].message.content == "It rains."
     client.chat.completions.create(**ask("use a tool"))
     client.chat.completions.create(**ask("refuse this"))
-    assert client.chat.completions.parse(**ask("as json"), response_format=City).choices[0].message.parsed is not None
+    assert client.chat.completions.parse(**ask("as json"), response_format=Found).choices[0].message.parsed is not None
     raw = client.chat.completions.with_raw_response.create(**ask("raw"))
     assert raw.parse().choices[0].message.content == "It rains."
     calls = llms(app, 5)
@@ -79,7 +79,7 @@ def test_chat_completions(app: App, client: openai.OpenAI) -> None:
     assert calls["use a tool"]["gen_ai"]["response"]["finish_reasons"] == ["tool_call"]
     refused = calls["refuse this"]
     assert (refused["outcome"], refused["refusal"], refused["content"]["response"]) == ("refused", True, "I will not.")
-    assert calls["as json"]["content"]["response"] == '{"city":"Paris"}'
+    assert calls["as json"]["content"]["response"] == '{"item":"umbrella"}'
     assert calls["raw"]["content"]["response"] == "It rains."
 
 
@@ -137,7 +137,7 @@ def test_asynchronous_calls(app: App, url: str) -> None:
             answer_2 = await client.responses.create(model="gpt-x", input="a response")
             assert answer_2.output_text == "It rains."
             events = await client.responses.create(model="gpt-x", input="a streamed response", stream=True)
-            assert len([event async for event in events]) == 4
+            assert len([event async for event in events]) == 6
 
     asyncio.run(run())
     calls = llms(app, 4)
@@ -175,9 +175,6 @@ def test_calls_belong_to_the_interaction_around(app: App, client: openai.OpenAI)
 def test_uninstrumented_it_is_as_before(app: App, client: openai.OpenAI) -> None:
     lapwing.uninstrument_openai()
     client.chat.completions.create(**ask("not recorded"))
-    assert not hasattr(openai.resources.chat.completions.Completions.create, "__wrapped__") or (
-        "lapwing" not in openai.resources.chat.completions.Completions.create.__code__.co_filename
-    )
     assert lapwing.instrument_openai(capture_messages=True)
     client.chat.completions.create(**ask("recorded"))
     (event,) = app.events(1)

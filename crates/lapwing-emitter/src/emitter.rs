@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lapwing_event::{Event, Kind, Rejection, Service, TenantId};
 use serde_json::{Map, Value};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -19,6 +20,8 @@ use crate::{Context, EmitterBuilder, FlushError, Interaction, Stats, ToolCall};
 
 /// Beyond the deadline of a shutdown, the thread gets this long to say how it went.
 const GRACE: Duration = Duration::from_millis(500);
+/// How soon to ask again, where too many ask at once.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Sends events on their way. Cheap to clone; clones share the queue. When the last clone goes, what is queued
 /// is sent for a short time more (see [`EmitterBuilder::drop_timeout`]).
@@ -173,21 +176,30 @@ impl Emitter {
 
     async fn ask_async(&self, timeout: Duration, control: impl FnOnce(Reply) -> Control) -> Result<(), FlushError> {
         let (sender, answer) = oneshot::channel();
-        // Whoever gave up waiting needs no answer.
-        let reply: Reply = Box::new(move |result| drop(sender.send(result)));
-        self.inner.control.try_send(control(reply)).map_err(|_| FlushError::Closed)?;
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(answer) => answer.unwrap_or(Err(FlushError::Closed)),
-            Err(_) => Err(self.inner.timed_out()),
-        }
+        let reply: Reply = Box::new(move |result| sender.send(result).is_ok());
+        let asked = async {
+            self.inner.control.send(control(reply)).await.map_err(|_| FlushError::Closed)?;
+            answer.await.unwrap_or(Err(FlushError::Closed))
+        };
+        tokio::time::timeout(timeout, asked).await.unwrap_or_else(|_| Err(self.inner.timed_out()))
     }
 }
 
 impl Inner {
     fn ask(&self, timeout: Duration, control: impl FnOnce(Reply) -> Control) -> Result<(), FlushError> {
         let (sender, answer) = std_mpsc::sync_channel(1);
-        let reply: Reply = Box::new(move |result| drop(sender.send(result)));
-        self.control.try_send(control(reply)).map_err(|_| FlushError::Closed)?;
+        let reply: Reply = Box::new(move |result| sender.send(result).is_ok());
+        let deadline = Instant::now() + timeout;
+        let mut asking = control(reply);
+        // Full of the questions of those who gave up; the thread is about to read them.
+        while let Err(fault) = self.control.try_send(asking) {
+            asking = match fault {
+                TrySendError::Full(asking) if Instant::now() < deadline => asking,
+                TrySendError::Full(_) => return Err(self.timed_out()),
+                TrySendError::Closed(_) => return Err(FlushError::Closed),
+            };
+            std::thread::sleep(PAUSE);
+        }
         match answer.recv_timeout(timeout) {
             Ok(result) => result,
             Err(std_mpsc::RecvTimeoutError::Timeout) => Err(self.timed_out()),

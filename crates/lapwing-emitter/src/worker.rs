@@ -35,8 +35,8 @@ pub(crate) type Describe = dyn Fn(String) -> Event + Send;
 /// Encodes an event, masking it first where the application asked for that.
 pub(crate) type Encode = dyn Fn(Event) -> Result<Encoded, DropReason> + Send;
 
-/// Tells whoever waits for a flush how it went.
-pub(crate) type Reply = Box<dyn FnOnce(Result<(), FlushError>) + Send>;
+/// Tells whoever waits for a flush how it went; whether anybody still waits.
+pub(crate) type Reply = Box<dyn FnOnce(Result<(), FlushError>) -> bool + Send>;
 
 /// What the application asks of the thread.
 pub(crate) enum Control {
@@ -135,9 +135,7 @@ impl Worker {
         let verdict = self.verdict();
         // Whoever waits for the end may open the spool again at once.
         drop(self.parts.spool.take());
-        if let Some(reply) = self.farewell.take() {
-            reply(verdict);
-        }
+        self.farewell.take().map(|reply| reply(verdict));
     }
 
     /// The next batch: full, or as much as came while lingering, or what there is if somebody waits for it. Empty
@@ -458,16 +456,19 @@ impl Worker {
             return;
         }
         let verdict = self.verdict();
+        let dropped = self.parts.counters.snapshot(0).dropped();
         for flush in self.flushes.extract_if(.., |flush| is_answered(flush)) {
-            (flush.reply)(verdict.clone());
+            // Whoever gave up waiting was told nothing.
+            if (flush.reply)(verdict.clone()) {
+                self.told = dropped;
+            }
         }
     }
 
-    /// How everything went since the last verdict.
-    fn verdict(&mut self) -> Result<(), FlushError> {
+    /// How everything went since somebody was told.
+    fn verdict(&self) -> Result<(), FlushError> {
         let stats = self.parts.counters.snapshot(0);
         let lost = stats.dropped() - self.told;
-        self.told += lost;
         match lost {
             _ if !self.has_no_backlog() => Err(FlushError::Timeout { last_fault: stats.last_fault }),
             0 => Ok(()),

@@ -162,6 +162,18 @@ fn shutting_down_gives_up_at_the_deadline_and_counts() {
 }
 
 #[test]
+fn losses_are_told_to_who_waits_and_not_to_who_gave_up() {
+    let (_server, address) = Server::away();
+    let emitter = builder(address).build().unwrap();
+    emitter.emit(event(&emitter, "a"));
+    for _ in 0..100 {
+        assert!(matches!(emitter.flush(Duration::ZERO), Err(FlushError::Timeout { .. })));
+    }
+    let error = emitter.shutdown(Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(error, FlushError::Timeout { last_fault: Some(_) }), "{error}");
+}
+
+#[test]
 fn the_last_clone_sends_what_is_queued() {
     let server = Server::default();
     let emitter = builder(server.listen()).linger(Duration::from_secs(60)).build().unwrap();
@@ -182,6 +194,25 @@ async fn it_works_within_an_async_runtime_without_blocking_it() {
     emitter.emit(event(&emitter, "b"));
     emitter.shutdown_async(PATIENCE).await.unwrap();
     assert_eq!(prompts(&server.events()), ["a", "b"]);
+}
+
+#[test]
+fn an_object_becomes_its_events_or_is_counted() {
+    let server = Server::default();
+    let emitter = builder(server.listen()).environment("test").build().unwrap();
+    let object = |value: Value| value.as_object().unwrap().clone();
+    let told = serde_json::json!({"prompt": "p", "guardrail_triggered": false, "tool_called": ["a", "b"], "team": "x"});
+    emitter.emit_object(object(told));
+    emitter.emit_object(object(serde_json::json!({"latency_ms": "slow"})));
+    assert_eq!(emitter.flush(PATIENCE), Err(FlushError::Dropped { events: 1 }));
+    // The report of the loss may be there by now.
+    let events: Vec<Value> = server.events().into_iter().filter(|event| event["kind"] != "error").collect();
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+    assert_eq!(kinds, ["llm", "guardrail", "tool", "tool"]);
+    assert!(events.iter().all(|event| event["service"]["name"] == "app" && event["environment"] == "test"));
+    let stats = emitter.stats();
+    assert_eq!((stats.dropped(), stats.dropped_for(DropReason::Rejected)), (1, 1));
+    assert_eq!(stats.last_fault.as_deref(), Some("latency_ms: is not a number"));
 }
 
 #[test]

@@ -129,6 +129,55 @@ fn a_full_spool_keeps_the_oldest_and_counts_the_rest() {
     assert_eq!(came(&server), (0..kept).collect::<Vec<_>>());
 }
 
+/// A destination that takes the connection and says nothing: the attempt lasts, and the queue is emptied meanwhile.
+#[test]
+fn while_the_destination_is_silent_the_queue_goes_to_disk_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::default();
+    let silence = server.silence();
+    let address = server.listen();
+    let emitter = Emitter::builder()
+        .service("app")
+        .to_http(&format!("http://{address}"))
+        .linger(Duration::from_millis(1))
+        .batch(10, 1 << 20)
+        .queue_capacity(100)
+        .spool(folder.path(), 1 << 30)
+        .build()
+        .unwrap();
+    emit(&emitter, 0..1);
+    server.wait(|state| (state.requests == 1).then_some(()));
+    for hundred in 0..10 {
+        let numbers = 1 + 40 * hundred..1 + 40 * (hundred + 1);
+        emit(&emitter, numbers);
+        wait(&emitter, |stats| stats.queued < 50);
+    }
+    assert_eq!(emitter.stats().dropped(), 0);
+    assert!(emitter.stats().spooled >= 300, "{:?}", emitter.stats());
+    drop(silence);
+    emitter.flush(PATIENCE).unwrap();
+    assert_eq!(came(&server), (0..401).collect::<Vec<_>>());
+    let stats = emitter.stats();
+    assert_eq!((stats.acknowledged, stats.spooled, stats.dropped()), (401, 0, 0));
+}
+
+#[test]
+fn a_disk_that_fails_costs_what_it_cannot_hold_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    let (server, address) = Server::away();
+    let emitter = emitter(address, &path, 1 << 30).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    emit(&emitter, 0..10);
+    wait(&emitter, |stats| stats.dropped_for(DropReason::Spool) == 10);
+    fs::create_dir(&path).unwrap();
+    emit(&emitter, 10..20);
+    wait(&emitter, |stats| stats.spooled == 10);
+    server.back();
+    assert_eq!(emitter.flush(PATIENCE), Err(FlushError::Dropped { events: 10 }));
+    assert_eq!(came(&server), (10..20).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_folder_that_is_in_use_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ pub struct State {
 pub struct Server {
     state: Arc<(Mutex<State>, Condvar)>,
     away: Arc<AtomicBool>,
+    silent: Arc<Mutex<()>>,
 }
 
 impl Server {
@@ -44,6 +45,11 @@ impl Server {
 
     pub fn back(&self) {
         self.away.store(false, Ordering::SeqCst);
+    }
+
+    /// While the guard is there, requests are taken and not answered.
+    pub fn silence(&self) -> MutexGuard<'_, ()> {
+        self.silent.lock().unwrap()
     }
 
     /// Listens at any port. Ends with the process.
@@ -108,6 +114,7 @@ impl Server {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).ok()?;
             let answer = self.take(&body, gzipped, authorization);
+            drop(self.silent.lock().unwrap());
             let mut stream = stream;
             stream.write_all(answer.as_bytes()).ok()?;
         }

@@ -1,5 +1,7 @@
 //! Keys: made on the command line, needed by every request, each for its own tenant.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::support::{Server, lapwing};
@@ -24,6 +26,21 @@ async fn a_key_opens_its_own_tenant_and_no_other() {
     server.api_key = Some(acme);
     server.send(&json!({"prompt": "ours alone", "tenant": {"id": "zeta"}})).await;
     assert_eq!(server.find("ours", 1).await[0]["tenant"]["id"], "acme");
+
+    let by = async |name: &str, value: String| {
+        let request = reqwest::Client::new().get(format!("{}/v1/search?q=ours", server.url)).header(name, value);
+        request.send().await.unwrap()
+    };
+    let key = server.api_key.clone().unwrap();
+    let basic = |pair: String| format!("Basic {}", STANDARD.encode(pair));
+    assert_eq!(by("authorization", basic(format!("anybody:{key}"))).await.status().as_u16(), 200);
+    let pair = key.trim_start_matches("lw_").replacen('_', ":", 1);
+    assert_eq!(by("authorization", format!("ApiKey {}", STANDARD.encode(&pair))).await.status().as_u16(), 200);
+    let refused = by("authorization", basic("anybody:lw_0_0".to_owned())).await;
+    assert_eq!(refused.status().as_u16(), 401);
+    assert!(refused.headers()["www-authenticate"].to_str().unwrap().contains("Basic"));
+    let missing = by("x", String::new()).await;
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
 
     server.api_key = Some(zeta);
     assert_eq!(server.search("ours OR tenant.id:acme").await.len(), 0);

@@ -1,9 +1,11 @@
 //! End-to-end tests: the real binary, over real sockets, on the embedded bus.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod audit;
 mod auth;
 mod bad_input;
 mod canary;
+mod clients;
 mod commands;
 mod demo;
 mod pipeline;
@@ -12,3 +14,4 @@ mod rules;
 mod shutdown;
 mod support;
 mod tidy;
+mod tls;

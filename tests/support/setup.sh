@@ -2,8 +2,8 @@
 #
 # Installs what Lapwing is built and tested with and this machine lacks.
 #
-#   setup.sh build    C and C++ compilers, make, perl, pkg-config, python3 with venv; checks Rust, which rustup installs
-#                     better
+#   setup.sh build    C and C++ compilers, make, perl, pkg-config, openssl, python3 with venv; checks Rust, which rustup
+#                     installs better
 #   setup.sh kafka    Java 17 or newer, Maven and ps, for the tests against a real Apache Kafka
 #   setup.sh          both
 #
@@ -23,7 +23,7 @@ missing_packages() { # GROUP
     case $1 in
         build)
             local tool
-            for tool in gcc g++ make pkg-config python3; do
+            for tool in gcc g++ make pkg-config openssl python3; do
                 has "$tool" || echo "$tool"
             done
             # The tests' environments (venv.sh); Debian has the module apart from python3.

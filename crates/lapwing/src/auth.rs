@@ -33,6 +33,16 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Its name, as keys are made with it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Search => "search",
+            Self::Review => "review",
+            Self::Admin => "admin",
+        }
+    }
+
     fn parse(text: &str) -> Result<Self> {
         Ok(match text {
             "ingest" => Self::Ingest,

@@ -1,5 +1,6 @@
 //! The roles a process can take, one a service or all in one, and how each is wired to the bus.
 
+mod audit;
 mod consume;
 mod detect;
 mod index;

@@ -14,6 +14,7 @@ use lapwing_store::StoreConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::TlsConfig;
 use crate::rule_files;
 use crate::telemetry::TelemetryConfig;
 
@@ -65,11 +66,13 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How long a stop may take before what is left is abandoned, in seconds.
     pub shutdown_timeout_s: u64,
+    /// HTTPS.
+    pub tls: TlsConfig,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7117)), shutdown_timeout_s: 10 }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7117)), shutdown_timeout_s: 10, tls: TlsConfig::default() }
     }
 }
 
@@ -157,6 +160,7 @@ impl Settings {
     /// What the types cannot see: values out of range.
     fn range_faults(&self) -> Vec<String> {
         let mut faults = self.telemetry.faults();
+        faults.extend(self.server.tls.fault());
         faults.extend(self.ingest.faults().into_iter().map(|fault| format!("ingest.{fault}")));
         faults.extend(self.detector.validate().err().map(|fault| fault.to_string()));
         if !self.detector.rules.texts.is_empty() {

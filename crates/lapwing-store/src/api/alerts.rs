@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::ApiState;
+use super::audit::Action;
 use super::caller::{Caller, Parameters};
 use super::problem::Problem;
 use crate::query::Query;
@@ -28,11 +29,11 @@ pub(super) struct AlertParameters {
 
 pub(super) async fn alerts(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Parameters(parameters): Parameters<AlertParameters>,
 ) -> Result<Json<SearchResponse>, Problem> {
     let AlertParameters { q, severity, rule, session, status, from, to, size, cursor } = parameters;
-    let request = SearchRequest { q, from, to, size, ..SearchRequest::default() };
+    let request = SearchRequest { q: q.clone(), from, to, size, ..SearchRequest::default() };
     let mut plan = Plan::of(&request, &scope, &state.store.config)?;
     let filters =
         [("alert.severity", severity), ("alert.rule_id", rule), ("session.id", session), ("alert.status", status)];
@@ -46,5 +47,7 @@ pub(super) async fn alerts(
     if let Some(cursor) = cursor {
         plan.resume(&cursor)?;
     }
-    Ok(Json(state.store.page(&scope, plan).await?))
+    let page = state.store.page(&scope, plan).await?;
+    trail.record(Action::Search, format!("kind:alert {q}"), page.hits.len() as u64);
+    Ok(Json(page))
 }

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::ApiState;
-use super::caller::{Caller, Parameters};
+use super::audit::Action;
+use super::caller::{Caller, Parameters, Trail};
 use super::problem::Problem;
 use crate::search::Plan;
 use crate::{Scope, SearchError, SearchRequest, SearchResponse, Sort, Store};
@@ -36,16 +37,17 @@ pub(super) struct ExportParameters {
 
 pub(super) async fn export(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Parameters(parameters): Parameters<ExportParameters>,
 ) -> Result<Response, Problem> {
     let ExportParameters { q, from, to, cursor } = parameters;
     let size = Some(PAGE);
+    let record = Record { trail, query: q.clone(), events: 0 };
     let request = SearchRequest { q, from, to, cursor, size, sort: Sort::OldestFirst, ..SearchRequest::default() };
-    let mut plan = Plan::of(&request, &scope, &state.store.config)?;
+    let mut plan = state.plan(&request, &scope)?;
     // The pages tell by themselves when they end.
     plan.count_up_to = Some(0);
-    let mut export = Export { store: state.store, scope, plan, events: 0 };
+    let mut export = Export { store: state.store, scope, plan, record };
     // The first page is read before the answer begins, so that a fault is a problem and not a broken stream.
     let first = export.page().await?;
     let state = (Some(first), Some(export));
@@ -68,7 +70,20 @@ struct Export {
     store: Arc<Store>,
     scope: Scope,
     plan: Plan,
+    record: Record,
+}
+
+/// Puts the export on record once it is over, however it ends.
+struct Record {
+    trail: Trail,
+    query: String,
     events: usize,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.trail.record(Action::Export, std::mem::take(&mut self.query), self.events as u64);
+    }
 }
 
 impl Export {
@@ -83,12 +98,12 @@ impl Export {
             lines.push_str(hit.event.get());
             lines.push('\n');
         }
-        self.events += page.hits.len();
+        self.record.events += page.hits.len();
         let resumed = page.next_cursor.as_deref().map(|cursor| self.plan.resume(cursor));
         let last = match (&page.next_cursor, resumed) {
             (Some(cursor), Some(Ok(()))) => json!({"_export": {"cursor": cursor}}),
             (Some(_), _) => json!({"_export": {"error": "the cursor of the page cannot be read"}}),
-            (None, _) => json!({"_export": {"complete": true, "events": self.events}}),
+            (None, _) => json!({"_export": {"complete": true, "events": self.record.events}}),
         };
         lines.push_str(&last.to_string());
         lines.push('\n');

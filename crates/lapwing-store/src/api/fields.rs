@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::ApiState;
+use super::audit::Action;
 use super::caller::{Caller, Parameters};
 use super::problem::Problem;
-use crate::AggregateRequest;
+use crate::SearchRequest;
 use crate::query::aliases_of;
 use crate::schema::has_column;
 
@@ -50,7 +51,7 @@ struct Top {
 
 pub(super) async fn fields(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Parameters(parameters): Parameters<FieldsParameters>,
 ) -> Result<Json<FieldsResponse>, Problem> {
     let FieldsParameters { top, q, from, to } = parameters;
@@ -60,7 +61,10 @@ pub(super) async fn fields(
         Some(top) => {
             let terms = |field: &Field| (field.path.to_owned(), json!({"terms": {"field": field.path, "size": top}}));
             let aggs = Value::Object(counted.map(terms).collect::<Map<_, _>>());
-            state.store.aggregate(&scope, &AggregateRequest { q, from, to, aggs }).await?.aggregations
+            let plan = state.plan(&SearchRequest { q: q.clone(), from, to, ..SearchRequest::default() }, &scope)?;
+            let answer = state.store.aggregate_query(&scope, plan.query, plan.span, &aggs).await?;
+            trail.record(Action::Search, q, answer.total);
+            answer.aggregations
         }
     };
     Ok(Json(FieldsResponse { fields: FIELDS.iter().map(|field| describe(field, &values)).collect() }))

@@ -1,7 +1,11 @@
 //! The store over HTTP. The caller's tenant comes as an [`axum::Extension`] that the server's authentication set;
 //! without it every route answers 500, since nothing else could tell whose events may be seen.
+//!
+//! What is read, exported or erased is put on record through the [`Auditor`], with the [`Actor`] that the
+//! authentication set.
 
 mod alerts;
+mod audit;
 mod caller;
 mod elastic;
 mod erase;
@@ -18,19 +22,64 @@ use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::{delete, get, post};
 use lapwing_event::Timestamp;
 
-use crate::{IdAlias, Store};
+use crate::search::Plan;
+use crate::{IdAlias, Scope, SearchError, SearchRequest, Store};
+pub use audit::{Access, Action, Auditor};
+pub use caller::Actor;
+pub use elastic::{Intake, IntakeAnswer, IntakeFault, Taken, is_elastic, refuse, root, unsupported};
 
-/// What the routes share.
+/// The store's routes: those under `/v1`, and a subset of Elasticsearch's API at the root and under `/_elastic`.
 #[derive(Clone)]
-struct ApiState {
+pub struct Api {
     store: Arc<Store>,
-    alias: Option<IdAlias>,
     clock: fn() -> Timestamp,
+    alias: Option<IdAlias>,
+    intake: Option<Intake>,
+    auditor: Option<Auditor>,
+    elastic: Arc<elastic::Elastic>,
 }
 
-/// The routes under `/v1`. `alias` turns raw user and session ids into the pseudonyms that are stored; `clock`
-/// says what `now` means. A reading subset of Elasticsearch's API is under `/_elastic`.
-pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestamp) -> Router {
+type ApiState = Api;
+
+impl Api {
+    /// Over this store; `clock` says what `now` means.
+    pub fn new(store: Arc<Store>, clock: fn() -> Timestamp) -> Self {
+        Self { store, clock, alias: None, intake: None, auditor: None, elastic: Arc::default() }
+    }
+
+    /// How raw user and session ids become the pseudonyms that are stored; without it only pseudonyms are found.
+    pub fn alias(self, alias: Option<IdAlias>) -> Self {
+        Self { alias, ..self }
+    }
+
+    /// Where documents go that Elasticsearch's clients send; without it they are refused.
+    pub fn intake(self, intake: Intake) -> Self {
+        Self { intake: Some(intake), ..self }
+    }
+
+    /// Who puts on record what is read; without it nobody does.
+    pub fn auditor(self, auditor: Auditor) -> Self {
+        Self { auditor: Some(auditor), ..self }
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        routes().with_state(self)
+    }
+
+    /// The plan of a search. Events of kind `audit` are left out unless the query names them.
+    fn plan(&self, request: &SearchRequest, scope: &Scope) -> Result<Plan, SearchError> {
+        let from_the_start = SearchRequest { cursor: None, ..request.clone() };
+        let mut plan = Plan::of(&from_the_start, scope, &self.store.config)?;
+        plan.query = audit::apart(plan.query);
+        if let Some(cursor) = &request.cursor {
+            plan.resume(cursor)?;
+        }
+        Ok(plan)
+    }
+}
+
+fn routes() -> Router<ApiState> {
     Router::new()
         .route("/v1/search", get(read::search_by_parameters).post(read::search_by_body))
         .route("/v1/aggregate", post(read::aggregate))
@@ -44,7 +93,6 @@ pub fn router(store: Arc<Store>, alias: Option<IdAlias>, clock: fn() -> Timestam
         .route("/v1/tail", get(tail::tail))
         .route("/openapi.json", get(openapi))
         .merge(elastic::router())
-        .with_state(ApiState { store, alias, clock })
 }
 
 /// The description of these routes, OpenAPI 3.1. It needs no tenant.
@@ -70,7 +118,7 @@ mod tests {
     async fn every_route_is_described_and_every_description_routed() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), crate::StoreConfig::default(), &mut Default::default()).unwrap();
-        let app = router(store, None, || Timestamp::from_millis(0));
+        let app = Api::new(store, || Timestamp::from_millis(0)).router();
         let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
         let paths = document["paths"].as_object().unwrap();
         for (path, operations) in paths {

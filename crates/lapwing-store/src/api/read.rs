@@ -6,9 +6,10 @@ use lapwing_event::{EventId, InteractionId};
 use serde::Deserialize;
 
 use super::ApiState;
-use super::caller::{Body, Caller, Parameters};
+use super::audit::Action;
+use super::caller::{Body, Caller, Parameters, Trail};
 use super::problem::Problem;
-use crate::{AggregateRequest, AggregateResponse, Hit, SearchRequest, SearchResponse, Sort};
+use crate::{AggregateRequest, AggregateResponse, Hit, Scope, SearchRequest, SearchResponse, Sort};
 
 /// A search as a query string; `fields` is a list with commas.
 #[derive(Debug, Default, Deserialize)]
@@ -35,36 +36,53 @@ impl From<SearchParameters> for SearchRequest {
 
 pub(super) async fn search_by_parameters(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Parameters(parameters): Parameters<SearchParameters>,
 ) -> Result<Json<SearchResponse>, Problem> {
-    Ok(Json(state.store.search(&scope, &parameters.into()).await?))
+    search(&state, &scope, &trail, &parameters.into()).await
 }
 
 pub(super) async fn search_by_body(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResponse>, Problem> {
-    Ok(Json(state.store.search(&scope, &request).await?))
+    search(&state, &scope, &trail, &request).await
+}
+
+async fn search(
+    state: &ApiState,
+    scope: &Scope,
+    trail: &Trail,
+    request: &SearchRequest,
+) -> Result<Json<SearchResponse>, Problem> {
+    let page = state.store.page(scope, state.plan(request, scope)?).await?;
+    trail.record(Action::Search, request.q.as_str(), page.hits.len() as u64);
+    Ok(Json(page))
 }
 
 pub(super) async fn aggregate(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Body(request): Body<AggregateRequest>,
 ) -> Result<Json<AggregateResponse>, Problem> {
-    Ok(Json(state.store.aggregate(&scope, &request).await?))
+    let AggregateRequest { q, from, to, aggs } = request;
+    let plan = state.plan(&SearchRequest { q: q.clone(), from, to, ..SearchRequest::default() }, &scope)?;
+    let answer = state.store.aggregate_query(&scope, plan.query, plan.span, &aggs).await?;
+    trail.record(Action::Search, q, answer.total);
+    Ok(Json(answer))
 }
 
 pub(super) async fn event(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Hit>, Problem> {
     let id: EventId = id.parse().map_err(|_| Problem::bad(format!("{id:?} is not an event's id, which is a UUID")))?;
     let hit = state.store.event(&scope, id).await?;
-    hit.map(Json).ok_or_else(|| Problem::not_found(format!("there is no event {id}")))
+    let hit = hit.ok_or_else(|| Problem::not_found(format!("there is no event {id}")))?;
+    trail.record(Action::Read, format!("id:{id}"), 1);
+    Ok(Json(hit))
 }
 
 /// Where a timeline goes on.
@@ -76,22 +94,24 @@ pub(super) struct TimelineParameters {
 
 pub(super) async fn session(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Path(id): Path<String>,
     Parameters(parameters): Parameters<TimelineParameters>,
 ) -> Result<Json<SearchResponse>, Problem> {
     let page = state.store.timeline(&scope, "session.id", &id, parameters.cursor.as_deref()).await?;
+    trail.record(Action::Read, format!("session.id:{:?}", scope.pseudonym("session.id", &id)), page.hits.len() as u64);
     timeline(page, || format!("there is no session {id:?}"))
 }
 
 pub(super) async fn interaction(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     Path(id): Path<String>,
     Parameters(parameters): Parameters<TimelineParameters>,
 ) -> Result<Json<SearchResponse>, Problem> {
     let name = InteractionId::from_text(&scope.tenant, &id).to_string();
     let page = state.store.timeline(&scope, "interaction_id", &name, parameters.cursor.as_deref()).await?;
+    trail.record(Action::Read, format!("interaction_id:{name}"), page.hits.len() as u64);
     timeline(page, || format!("there is no interaction {id:?}"))
 }
 

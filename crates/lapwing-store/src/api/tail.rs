@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::ApiState;
+use super::audit::{Action, apart};
 use super::caller::{Caller, Parameters};
 use super::problem::Problem;
 use crate::query::{Query, parse_query};
@@ -34,16 +35,17 @@ pub(super) struct TailParameters {
 
 pub(super) async fn tail(
     State(state): State<ApiState>,
-    Caller(scope): Caller,
+    Caller(scope, trail): Caller,
     headers: HeaderMap,
     Parameters(parameters): Parameters<TailParameters>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let query = parse_query(&parameters.q, scope.now).map_err(SearchError::from)?;
+    let query = apart(parse_query(&parameters.q, scope.now).map_err(SearchError::from)?);
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let place = state.store.tails.clone().try_acquire_owned().map_err(|_| SearchError::Busy)?;
     let commits = state.store.commits();
     let now = *commits.borrow();
     let next_seq = resumed.or(parameters.after).map_or(now, |after: u64| after.saturating_add(1));
+    trail.record(Action::Search, parameters.q, None);
     let tail = Tail { store: state.store, scope, query, next_seq, commits, ready: VecDeque::new(), _place: place };
     Ok(Sse::new(unfold(Some(tail), step)).keep_alive(KeepAlive::default()))
 }

@@ -2,10 +2,11 @@
 
 use std::ops::Bound;
 
-use lapwing_event::Timestamp;
+use lapwing_event::{Field, IndexAs, Timestamp};
 
 use super::names::{nearest, resolve};
-use super::pattern::Piece;
+use super::pattern::{Pattern, Piece};
+use super::regexp::Regexp;
 use super::scan::Word;
 use super::{Condition, Query, Target, Test, value};
 use crate::tokenizer;
@@ -40,6 +41,15 @@ impl Builder {
         self.each(field, |target| value::equals(target, &word, self.now))
     }
 
+    /// The field, or a word of it, matches a regular expression; with `fold`, the case of letters does not count.
+    pub fn regexp(&self, field: &str, source: &str, fold: bool) -> Result<Query, String> {
+        let pattern = Pattern::regexp(Regexp::new(source, fold)?);
+        self.each(field, |target| match target {
+            Target::Field(Field { index: IndexAs::Keyword | IndexAs::Text, .. }) => Ok(Test::Pattern(pattern.clone())),
+            _ => Err("a regular expression needs a keyword or a text".to_owned()),
+        })
+    }
+
     /// The text has all, or any, of these words, wherever they stand.
     pub fn words(&self, field: Option<&str>, text: &str, all: bool) -> Result<Query, String> {
         let words = tokenizer::tokens(text);
@@ -56,8 +66,7 @@ impl Builder {
 
     /// Whether the field is full text.
     pub fn is_text(&self, field: &str) -> Result<bool, String> {
-        let is_text =
-            |target: &Target| matches!(target, Target::Field(field) if field.index == lapwing_event::IndexAs::Text);
+        let is_text = |target: &Target| matches!(target, Target::Field(field) if field.index == IndexAs::Text);
         Ok(targets(field)?.iter().all(is_text))
     }
 

@@ -18,6 +18,7 @@ mod build;
 mod names;
 mod parse;
 mod pattern;
+mod regexp;
 mod scan;
 mod value;
 
@@ -28,6 +29,7 @@ use lapwing_event::{Field, Timestamp};
 pub(crate) use build::Builder;
 pub(crate) use names::{aliases_of, nearest, text_fields};
 pub use parse::parse_query;
+pub(crate) use parse::{Adjacent, parse};
 pub use pattern::Pattern;
 pub use value::parse_time;
 

@@ -11,10 +11,24 @@ use super::{Condition, MAX_CLAUSES, MAX_NESTING, MAX_QUERY_BYTES, Query, QueryEr
 
 /// Reads a query; an empty one asks for everything. `now` is the time that `now-15m` counts from.
 pub fn parse_query(text: &str, now: Timestamp) -> Result<Query, QueryError> {
+    parse(text, now, Adjacent::And)
+}
+
+/// What words side by side mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adjacent {
+    /// All of them.
+    And,
+    /// Any of them, as in Lucene; what is negated is excluded all the same.
+    Or,
+}
+
+/// As [`parse_query`], with the meaning of words side by side.
+pub(crate) fn parse(text: &str, now: Timestamp, adjacent: Adjacent) -> Result<Query, QueryError> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(fault(0, format!("is {} bytes long; at most {MAX_QUERY_BYTES} are read", text.len())));
     }
-    let mut parser = Parser { scanner: Scanner::new(text), now, clauses: 0 };
+    let mut parser = Parser { scanner: Scanner::new(text), now, adjacent, clauses: 0 };
     parser.scanner.skip_space();
     if parser.scanner.peek().is_none() {
         return Ok(Query::All);
@@ -29,6 +43,7 @@ pub fn parse_query(text: &str, now: Timestamp) -> Result<Query, QueryError> {
 struct Parser {
     scanner: Scanner,
     now: Timestamp,
+    adjacent: Adjacent,
     clauses: usize,
 }
 
@@ -42,7 +57,8 @@ impl Parser {
     }
 
     fn and(&mut self, targets: &[Target], depth: usize) -> Result<Query, QueryError> {
-        let mut parts = vec![self.not(targets, depth)?];
+        // What AND ties together, one list for each run of it.
+        let mut runs = vec![vec![self.not(targets, depth)?]];
         loop {
             self.scanner.skip_space();
             let explicit = self.scanner.take_operator("AND");
@@ -51,11 +67,25 @@ impl Parser {
             let ended = matches!(self.scanner.peek(), None | Some(')')) || self.scanner.take_operator("OR");
             self.scanner.at = before;
             match (ended, explicit) {
-                (true, false) => return Ok(join(parts, Query::And)),
+                (true, false) => return Ok(self.join_runs(runs)),
                 (true, true) => return Err(fault(before, "something must follow AND")),
-                (false, _) => parts.push(self.not(targets, depth)?),
+                (false, _) => {
+                    let part = self.not(targets, depth)?;
+                    match runs.last_mut().filter(|_| explicit || self.adjacent == Adjacent::And) {
+                        Some(run) => run.push(part),
+                        None => runs.push(vec![part]),
+                    }
+                }
             }
         }
+    }
+
+    /// Any of the runs, without what stands negated beside them.
+    fn join_runs(&self, runs: Vec<Vec<Query>>) -> Query {
+        let runs = runs.into_iter().map(|run| join(run, Query::And));
+        let (excluded, any): (Vec<Query>, Vec<Query>) = runs.partition(|run| matches!(run, Query::Not(_)));
+        let any = (!any.is_empty()).then(|| join(any, Query::Or));
+        join(any.into_iter().chain(excluded).collect(), Query::And)
     }
 
     fn not(&mut self, targets: &[Target], depth: usize) -> Result<Query, QueryError> {

@@ -1,4 +1,7 @@
-//! Wildcard patterns: `*` for any run of characters, `?` for one.
+//! Patterns of keywords and words: wildcards, `*` for any run of characters and `?` for one, or a regular
+//! expression.
+
+use super::regexp::Regexp;
 
 /// One piece of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,23 +16,36 @@ pub(crate) enum Piece {
 
 /// A pattern over a whole keyword or word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
-    pieces: Vec<Piece>,
+pub struct Pattern(Form);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Form {
+    Wildcard(Vec<Piece>),
+    Regexp(Regexp),
 }
 
 impl Pattern {
     pub(crate) fn new(pieces: Vec<Piece>) -> Self {
-        Self { pieces }
+        Self(Form::Wildcard(pieces))
+    }
+
+    pub(crate) fn regexp(regexp: Regexp) -> Self {
+        Self(Form::Regexp(regexp))
     }
 
     /// What starts with this text.
     pub fn prefix(text: &str) -> Self {
-        Self { pieces: text.chars().map(Piece::Char).chain([Piece::Any]).collect() }
+        Self::new(text.chars().map(Piece::Char).chain([Piece::Any]).collect())
     }
 
     /// The text before the first wildcard: every match starts with it.
     pub fn literal_prefix(&self) -> String {
-        self.pieces.iter().map_while(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None }).collect()
+        match &self.0 {
+            Form::Wildcard(pieces) => {
+                pieces.iter().map_while(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None }).collect()
+            }
+            Form::Regexp(_) => String::new(),
+        }
     }
 
     /// The pattern as it matches words, which are lower case.
@@ -40,32 +56,43 @@ impl Pattern {
                 other => vec![*other],
             }
         };
-        Self { pieces: self.pieces.iter().flat_map(lower).collect() }
+        match &self.0 {
+            Form::Wildcard(pieces) => Self::new(pieces.iter().flat_map(lower).collect()),
+            Form::Regexp(_) => self.clone(),
+        }
     }
 
-    /// Whether the whole text matches. Linear in both for each `*`: only the last `*` is ever taken back.
+    /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.chars().collect();
-        let (mut piece, mut at) = (0, 0);
-        let mut retry: Option<(usize, usize)> = None;
-        loop {
-            match self.pieces.get(piece) {
-                Some(Piece::Any) => {
-                    retry = Some((piece + 1, at));
-                    piece += 1;
-                    continue;
-                }
-                Some(Piece::One) if at < text.len() => (piece, at) = (piece + 1, at + 1),
-                Some(Piece::Char(c)) if text.get(at) == Some(c) => (piece, at) = (piece + 1, at + 1),
-                None if at == text.len() => return true,
-                _ => match &mut retry {
-                    Some((after, from)) if *from < text.len() => {
-                        *from += 1;
-                        (piece, at) = (*after, *from);
-                    }
-                    _ => return false,
-                },
+        match &self.0 {
+            Form::Wildcard(pieces) => fits(pieces, text),
+            Form::Regexp(regexp) => regexp.matches(text),
+        }
+    }
+}
+
+/// Linear in both for each `*`: only the last `*` is ever taken back.
+fn fits(pieces: &[Piece], text: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    let (mut piece, mut at) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        match pieces.get(piece) {
+            Some(Piece::Any) => {
+                retry = Some((piece + 1, at));
+                piece += 1;
+                continue;
             }
+            Some(Piece::One) if at < text.len() => (piece, at) = (piece + 1, at + 1),
+            Some(Piece::Char(c)) if text.get(at) == Some(c) => (piece, at) = (piece + 1, at + 1),
+            None if at == text.len() => return true,
+            _ => match &mut retry {
+                Some((after, from)) if *from < text.len() => {
+                    *from += 1;
+                    (piece, at) = (*after, *from);
+                }
+                _ => return false,
+            },
         }
     }
 }

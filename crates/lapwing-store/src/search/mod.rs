@@ -20,11 +20,12 @@ use crate::query::{Condition, Query, Target, Test};
 use crate::{SearchError, Store};
 pub use aggregate::{AggregateRequest, AggregateResponse};
 pub(crate) use compile::Compiler;
+pub(crate) use cursor::Cursor;
 pub(crate) use follow::Step;
 pub(crate) use limits::Deadline;
 pub(crate) use plan::Plan;
 pub use request::{Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total};
-pub(crate) use run::project;
+pub(crate) use top::Rank;
 
 impl Store {
     /// Finds the tenant's events that match. Dropping the future cancels the search.

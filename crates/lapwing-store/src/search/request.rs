@@ -27,6 +27,11 @@ impl Scope {
     pub fn new(tenant: TenantId, now: Timestamp) -> Self {
         Self { tenant, now, alias: None }
     }
+
+    /// The value under which a raw id of this field is stored, as far as the caller knows.
+    pub(crate) fn pseudonym(&self, field: &str, raw: &str) -> String {
+        self.alias.as_ref().map_or_else(|| raw.to_owned(), |alias| alias(&self.tenant, field, raw))
+    }
 }
 
 impl fmt::Debug for Scope {

@@ -231,7 +231,7 @@ pub(crate) fn read_hit(
 }
 
 /// The event with only these paths.
-pub(crate) fn project(event: &Value, paths: &[String]) -> Value {
+fn project(event: &Value, paths: &[String]) -> Value {
     let mut kept = Map::new();
     for path in paths {
         if let Some(value) = event.pointer(&format!("/{}", path.replace('.', "/"))) {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use lapwing_bus::{Sink, Start, topics};
 use lapwing_ingest::{FrontDoor, Pipeline};
 use lapwing_store::Store;
+use lapwing_store::api::Api;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use super::detect::State;
 use super::instance::Instance;
 use super::metrics::DetectorGauges;
 use super::wiring::{self, Bus};
-use super::{detect, index};
+use super::{audit, detect, index};
 use crate::api::{self, ReadyCheck, Served};
 use crate::auth::{KeyFile, Keys};
 use crate::clock;
@@ -54,6 +55,7 @@ pub async fn run(role: Role, settings: Settings) -> Result<()> {
         );
     }
     let keys = Arc::new(Keys::load(KeyFile::new(settings.api_keys_file()))?);
+    let tls = settings.server.tls.acceptor()?;
     let listener = api::bind(settings.server.listen, &keys).await?;
     let stop = CancellationToken::new();
     let mut process =
@@ -62,13 +64,14 @@ pub async fn run(role: Role, settings: Settings) -> Result<()> {
 
     let bus = Bus::open(&settings).await?;
     process.start(role, &settings, &bus, &stop)?;
-    let served = Served { routes: process.served, checks: process.checks, registry: process.registry, keys };
-    let mut tasks = process.tasks;
+    let Process { registry, mut tasks, served: routes, checks } = process;
+    let served = Served { routes, elastic: role.is(Role::Store), checks, registry, keys };
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let server_stop = stop.clone();
-    tasks.spawn(async move { ("server", api::serve(listener, served, server_stop).await) });
+    tasks.spawn(async move { ("server", api::serve(listener, tls, served, server_stop).await) });
     info!(%address, ?role, data = %settings.data.dir.display(), "ready");
     if role == Role::Up {
-        greet(address);
+        greet(scheme, address);
     }
     supervise(tasks, stop, Duration::from_secs(settings.server.shutdown_timeout_s)).await
 }
@@ -93,11 +96,16 @@ impl Process {
                 Box::pin(async move { sink.ready().await.map_err(|error| error.to_string()) })
             }),
         ));
-        if role.is(Role::Ingest) {
-            self.ingest(settings, bus, &sink, stop)?;
+        let door = || FrontDoor::new(Arc::clone(&sink), settings.ingest.clone(), clock::now, &mut self.registry);
+        // The store's process has one for what Elasticsearch's clients send.
+        let door = (role.is(Role::Ingest) || role.is(Role::Store)).then(door);
+        let door = door.map(lapwing_ingest::api::router);
+        if let Some(door) = door.clone().filter(|_| role.is(Role::Ingest)) {
+            self.served.push(door);
+            self.ingest(settings, bus, stop)?;
         }
-        if role.is(Role::Store) {
-            self.store(settings, bus, &sink, stop)?;
+        if let Some(door) = door.filter(|_| role.is(Role::Store)) {
+            self.store(settings, bus, &sink, door, stop)?;
         }
         if role.is(Role::Detector) {
             self.detector(settings, bus, &sink, stop)?;
@@ -105,14 +113,11 @@ impl Process {
         Ok(())
     }
 
-    fn ingest(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
+    fn ingest(&mut self, settings: &Settings, bus: &Bus, stop: &CancellationToken) -> Result<()> {
         let sanitizer = wiring::sanitizer(settings)?;
         let instance = Instance::claim(&settings.data.dir.join("ingest"))?;
         let source = bus.transactional(topics::RAW, INGEST_GROUP, instance.name())?;
-        let config = &settings.ingest;
-        let pipeline = Pipeline::new(source, sanitizer, config.clone(), clock::now, &mut self.registry);
-        let door = FrontDoor::new(Arc::clone(sink), config.clone(), clock::now, &mut self.registry);
-        self.served.push(lapwing_ingest::api::router(door));
+        let pipeline = Pipeline::new(source, sanitizer, settings.ingest.clone(), clock::now, &mut self.registry);
         let stop = stop.clone();
         self.tasks.spawn(async move {
             let result = pipeline.run(stop.cancelled_owned()).await;
@@ -122,13 +127,24 @@ impl Process {
         Ok(())
     }
 
-    fn store(&mut self, settings: &Settings, bus: &Bus, sink: &Arc<dyn Sink>, stop: &CancellationToken) -> Result<()> {
+    fn store(
+        &mut self,
+        settings: &Settings,
+        bus: &Bus,
+        sink: &Arc<dyn Sink>,
+        door: axum::Router,
+        stop: &CancellationToken,
+    ) -> Result<()> {
         let dir = settings.data.dir.join("index");
         let store = Store::open(&dir, settings.store.clone(), &mut self.registry);
         let store = store.with_context(|| format!("open the index in {}", dir.display()))?;
         let checkpoint = index::start(&store)?;
         let source = bus.source(&[topics::CLEAN, topics::ALERTS], Start::Checkpoint(checkpoint.clone()))?;
-        self.served.push(lapwing_store::api::router(Arc::clone(&store), wiring::id_alias(settings)?, clock::now));
+        let (auditor, trail) = audit::trail(&mut self.registry);
+        let api = Api::new(Arc::clone(&store), clock::now).alias(wiring::id_alias(settings)?);
+        self.served.push(api.intake(api::intake::through(door)).auditor(auditor).router());
+        let audit_sink = Arc::clone(sink);
+        self.tasks.spawn(async move { ("audit", trail.run(audit_sink).await) });
         let checked = Arc::clone(&store);
         self.checks.push((
             "store",
@@ -196,8 +212,8 @@ async fn supervise(mut tasks: JoinSet<Part>, stop: CancellationToken, timeout: D
 }
 
 /// Where to look, for a person who just started it.
-fn greet(address: std::net::SocketAddr) {
-    info!("send events:  curl http://{address}/v1/events -d '{{\"prompt\":\"hello\",\"response\":\"hi\"}}'");
-    info!("search them:  lapwing search hello   or   http://{address}/v1/search?q=hello");
+fn greet(scheme: &str, address: std::net::SocketAddr) {
+    info!("send events:  curl {scheme}://{address}/v1/events -d '{{\"prompt\":\"hello\",\"response\":\"hi\"}}'");
+    info!("search them:  lapwing search hello   or   {scheme}://{address}/v1/search?q=hello");
     info!("see it work:  lapwing demo");
 }

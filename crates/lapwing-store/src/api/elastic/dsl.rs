@@ -1,81 +1,171 @@
-//! From Elasticsearch's query DSL to a [`Query`].
+//! Elasticsearch's query DSL: its forms, read once for every kind of index.
 
 use std::ops::Bound;
 
-use lapwing_event::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::query::{Builder, MAX_CLAUSES, MAX_NESTING, Query, parse_query};
+pub(super) use crate::query::Adjacent;
+use crate::query::{MAX_CLAUSES, MAX_NESTING};
 
 /// Why a query is not understood, in words.
 pub(super) type Fault = String;
 
-/// Reads a query; without one everything matches.
-pub(super) fn read(query: Option<&Value>, now: Timestamp) -> Result<Query, Fault> {
-    let Some(query) = query else { return Ok(Query::All) };
-    let mut reader = Reader { builder: Builder { now }, clauses: 0 };
-    reader.query(query, 0)
+/// What an index makes of a query's parts. A field is named as the client named it; a value is text, whatever its
+/// JSON type was, and the index reads it as the field's type demands.
+pub(super) trait Grammar {
+    /// A query in the index's own form.
+    type Query;
+
+    /// Everything.
+    fn all(&self) -> Self::Query;
+    /// What matches all of these.
+    fn every(&self, parts: Vec<Self::Query>) -> Self::Query;
+    /// What matches at least one of these.
+    fn some(&self, parts: Vec<Self::Query>) -> Self::Query;
+    /// What does not match this.
+    fn not(&self, query: Self::Query) -> Self::Query;
+    /// Lucene's query text over these fields, over all of them if none is named.
+    fn lucene(&self, text: &str, fields: &[&str], adjacent: Adjacent) -> Result<Self::Query, Fault>;
+    /// Whether the field is full text.
+    fn is_text(&self, field: &str) -> Result<bool, Fault>;
+    /// The field is exactly this term; with `fold`, the case of letters does not count.
+    fn term(&self, field: &str, value: &str, fold: bool) -> Result<Self::Query, Fault>;
+    /// These words in this order, in the field or in any.
+    fn phrase(&self, field: Option<&str>, text: &str) -> Result<Self::Query, Fault>;
+    /// As [`Self::phrase`], where the last word may be longer.
+    fn phrase_prefix(&self, field: &str, text: &str) -> Result<Self::Query, Fault>;
+    /// All, or any, of these words, in the field or in any.
+    fn words(&self, field: Option<&str>, text: &str, adjacent: Adjacent) -> Result<Self::Query, Fault>;
+    /// A term starts with this.
+    fn prefix(&self, field: &str, text: &str, fold: bool) -> Result<Self::Query, Fault>;
+    /// A term matches this pattern of `*` and `?`.
+    fn wildcard(&self, field: &str, pattern: &str, fold: bool) -> Result<Self::Query, Fault>;
+    /// A term matches this regular expression.
+    fn regexp(&self, field: &str, source: &str, fold: bool) -> Result<Self::Query, Fault>;
+    /// The field lies between these.
+    fn range(&self, field: &str, lower: Bound<String>, upper: Bound<String>) -> Result<Self::Query, Fault>;
+    /// The field is there.
+    fn exists(&self, field: &str) -> Result<Self::Query, Fault>;
+    /// The documents with these ids.
+    fn ids(&self, ids: Vec<String>) -> Result<Self::Query, Fault>;
 }
 
-struct Reader {
-    builder: Builder,
+/// Reads a query; without one everything matches.
+pub(super) fn read<G: Grammar>(query: Option<&Value>, grammar: &G) -> Result<G::Query, Fault> {
+    match query {
+        Some(query) if !query.is_null() => Reader { grammar, clauses: 0 }.query(query, 0),
+        _ => Ok(grammar.all()),
+    }
+}
+
+struct Reader<'a, G> {
+    grammar: &'a G,
     clauses: usize,
 }
 
-impl Reader {
-    fn query(&mut self, query: &Value, depth: usize) -> Result<Query, Fault> {
+impl<G: Grammar> Reader<'_, G> {
+    fn query(&mut self, query: &Value, depth: usize) -> Result<G::Query, Fault> {
         self.clauses += 1;
         if self.clauses > MAX_CLAUSES || depth > MAX_NESTING {
             return Err(format!("has too many clauses; at most {MAX_CLAUSES}, nested {MAX_NESTING} deep, are read"));
         }
         let (kind, body) = single(query, "a query")?;
+        let grammar = self.grammar;
         match kind {
-            "match_all" => Ok(Query::All),
-            "match_none" => Ok(Query::Not(Box::new(Query::All))),
+            "match_all" => Ok(grammar.all()),
+            "match_none" => Ok(grammar.not(grammar.all())),
             "bool" => self.bool(body, depth),
             "constant_score" => self.query(body.get("filter").ok_or("constant_score needs a filter")?, depth + 1),
-            "query_string" | "simple_query_string" => {
-                let text = text_of(body.get("query").unwrap_or(&Value::Null))?;
-                parse_query(&text, self.builder.now).map_err(|error| error.to_string())
-            }
-            "term" | "match_phrase" => {
-                let (field, value) = field_value(body, &["value", "query"])?;
-                self.builder.equals(field, &value)
-            }
-            "terms" => self.terms(body),
-            "match" => {
-                let (field, value) = field_value(body, &["query"])?;
-                let all = body[field]
-                    .get("operator")
-                    .and_then(Value::as_str)
-                    .is_some_and(|op| op.eq_ignore_ascii_case("and"));
-                match self.builder.is_text(field)? {
-                    true => self.builder.words(Some(field), &value, all),
-                    false => self.builder.equals(field, &value),
-                }
-            }
+            "query_string" | "simple_query_string" => self.query_string(kind, body),
             "multi_match" => self.multi_match(body),
-            "match_phrase_prefix" | "prefix" => {
-                let (field, value) = field_value(body, &["value", "query"])?;
-                self.prefix(field, &value)
-            }
-            "wildcard" => {
-                let (field, value) = field_value(body, &["value", "wildcard"])?;
-                self.builder.wildcard(field, &value)
-            }
+            "terms" => self.terms(body),
             "range" => self.range(body),
-            "exists" => self.builder.exists(&text_of(&body["field"])?),
+            "exists" => grammar.exists(&text_of(body.get("field").unwrap_or(&Value::Null))?),
             "ids" => {
                 let ids = body["values"].as_array().ok_or("ids needs a list of values")?;
-                let ids = ids.iter().map(|id| self.builder.equals("id", &text_of(id)?));
-                Ok(Query::Or(ids.collect::<Result<_, Fault>>()?))
+                grammar.ids(ids.iter().map(text_of).collect::<Result<_, _>>()?)
             }
-            other => Err(format!("unknown query [{other}]")),
+            _ => self.on_field(kind, body),
         }
     }
 
-    fn bool(&mut self, body: &Value, depth: usize) -> Result<Query, Fault> {
-        let mut clauses = |name: &str| -> Result<Vec<Query>, Fault> {
+    /// The queries on one field.
+    fn on_field(&self, kind: &str, body: &Value) -> Result<G::Query, Fault> {
+        let known: &[&str] = match kind {
+            "term" | "prefix" | "regexp" => &["value"],
+            "wildcard" => &["value", "wildcard"],
+            "match" | "match_phrase" | "match_phrase_prefix" | "match_bool_prefix" => &["query"],
+            other => return Err(format!("unknown query [{other}]")),
+        };
+        let Named { field, value, options } = Named::of(body, known)?;
+        let fold = options.get("case_insensitive").is_some_and(is_true);
+        match kind {
+            "term" => self.grammar.term(field, &value, fold),
+            "prefix" => self.grammar.prefix(field, &value, fold),
+            "wildcard" => self.grammar.wildcard(field, &value, fold),
+            "regexp" => self.grammar.regexp(field, &value, fold),
+            "match" => self.match_words(field, &value, Adjacent::of(options.get("operator"))?),
+            "match_phrase" => self.match_phrase(field, &value),
+            "match_phrase_prefix" => self.grammar.phrase_prefix(field, &value),
+            _ => self.bool_prefix(field, &value, Adjacent::of(options.get("operator"))?),
+        }
+    }
+
+    fn match_words(&self, field: &str, text: &str, adjacent: Adjacent) -> Result<G::Query, Fault> {
+        match self.grammar.is_text(field)? {
+            true => self.grammar.words(Some(field), text, adjacent),
+            false => self.grammar.term(field, text, false),
+        }
+    }
+
+    fn match_phrase(&self, field: &str, text: &str) -> Result<G::Query, Fault> {
+        match self.grammar.is_text(field)? {
+            true => self.grammar.phrase(Some(field), text),
+            false => self.grammar.term(field, text, false),
+        }
+    }
+
+    /// The last word is a prefix, those before it are words.
+    fn bool_prefix(&self, field: &str, text: &str, adjacent: Adjacent) -> Result<G::Query, Fault> {
+        let Some((words, last)) = text.trim().rsplit_once(char::is_whitespace) else {
+            return self.grammar.phrase_prefix(field, text.trim());
+        };
+        let parts = vec![self.match_words(field, words, adjacent)?, self.grammar.phrase_prefix(field, last)?];
+        Ok(match adjacent {
+            Adjacent::And => self.grammar.every(parts),
+            Adjacent::Or => self.grammar.some(parts),
+        })
+    }
+
+    fn query_string(&self, kind: &str, body: &Value) -> Result<G::Query, Fault> {
+        let text = text_of(body.get("query").ok_or_else(|| format!("[{kind}] needs a query"))?)?;
+        let fields = field_names(body.get("fields"))?;
+        let default = body.get("default_field").and_then(Value::as_str);
+        if default.is_some() && !fields.is_empty() {
+            return Err(format!("[{kind}] takes [fields] or [default_field], not both"));
+        }
+        let fields: Vec<&str> = default.into_iter().chain(fields).filter(|field| *field != "*").collect();
+        let adjacent = Adjacent::of(body.get("default_operator"))?;
+        if kind == "query_string" {
+            return self.grammar.lucene(&text, &fields, adjacent);
+        }
+        // The simple form writes `+` for AND, `|` for OR and `-` for NOT.
+        let operator = |word: &str| match word {
+            "+" => "AND".to_owned(),
+            "|" => "OR".to_owned(),
+            word => word.to_owned(),
+        };
+        let text = text.replace('|', " | ").split_whitespace().map(operator).collect::<Vec<_>>().join(" ");
+        self.grammar.lucene(&text, &fields, adjacent)
+    }
+
+    fn bool(&mut self, body: &Value, depth: usize) -> Result<G::Query, Fault> {
+        let known = ["must", "filter", "must_not", "should", "minimum_should_match", "boost", "_name"];
+        let clauses = body.as_object().ok_or("[bool] must be an object")?;
+        if let Some(unknown) = clauses.keys().find(|name| !known.contains(&name.as_str())) {
+            return Err(format!("[bool] query does not support [{unknown}]"));
+        }
+        let mut clauses = |name: &str| -> Result<Vec<G::Query>, Fault> {
             match body.get(name) {
                 None | Some(Value::Null) => Ok(Vec::new()),
                 // Grafana sends an object where others send a list of one.
@@ -85,74 +175,135 @@ impl Reader {
         };
         let mut parts = clauses("must")?;
         parts.extend(clauses("filter")?);
-        parts.extend(clauses("must_not")?.into_iter().map(|query| Query::Not(Box::new(query))));
+        let must_not = clauses("must_not")?;
         let should = clauses("should")?;
-        let least = match body.get("minimum_should_match") {
-            None => u64::from(parts.is_empty() && !should.is_empty()),
-            Some(value) => text_of(value)?.parse().map_err(|_| "minimum_should_match must be 0 or 1")?,
+        parts.extend(must_not.into_iter().map(|query| self.grammar.not(query)));
+        let required = match body.get("minimum_should_match") {
+            None => usize::from(parts.is_empty() && !should.is_empty()),
+            Some(value) => least(&text_of(value)?, should.len())?,
         };
-        match least {
+        match required {
             0 => {}
-            1 => parts.push(Query::Or(should)),
-            _ => return Err("minimum_should_match must be 0 or 1".to_owned()),
+            1 => parts.push(self.grammar.some(should)),
+            all if all == should.len() => parts.push(self.grammar.every(should)),
+            _ => return Err("minimum_should_match must be 0, 1 or all of the clauses".to_owned()),
         }
-        Ok(if parts.is_empty() { Query::All } else { Query::And(parts) })
+        Ok(if parts.is_empty() { self.grammar.all() } else { self.grammar.every(parts) })
     }
 
-    fn terms(&self, body: &Value) -> Result<Query, Fault> {
+    fn terms(&self, body: &Value) -> Result<G::Query, Fault> {
         let fields = body.as_object().ok_or("terms needs a field")?;
-        let (field, values) = fields.iter().find(|(name, _)| *name != "boost").ok_or("terms needs a field")?;
+        let (field, values) =
+            fields.iter().find(|(name, _)| *name != "boost" && *name != "_name").ok_or("terms needs a field")?;
         let values = values.as_array().ok_or("terms needs a list of values")?;
         if values.len() > MAX_CLAUSES {
             return Err(format!("terms has too many values; at most {MAX_CLAUSES} are read"));
         }
-        let terms = values.iter().map(|value| self.builder.equals(field, &text_of(value)?));
-        Ok(Query::Or(terms.collect::<Result<_, Fault>>()?))
+        let terms = values.iter().map(|value| self.grammar.term(field, &text_of(value)?, false));
+        Ok(self.grammar.some(terms.collect::<Result<_, Fault>>()?))
     }
 
-    fn multi_match(&self, body: &Value) -> Result<Query, Fault> {
+    fn multi_match(&self, body: &Value) -> Result<G::Query, Fault> {
         let text = text_of(&body["query"])?;
-        let phrase = body["type"].as_str() == Some("phrase");
-        let all = body["operator"].as_str().is_some_and(|operator| operator.eq_ignore_ascii_case("and"));
-        let fields: Vec<&str> = body["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if fields.is_empty() || fields.contains(&"*") {
-            return if phrase { self.builder.phrase(&text) } else { self.builder.words(None, &text, all) };
-        }
-        let on = |field: &&str| {
-            // A boost, as in `title^3`, changes the order of hits only.
-            let field = field.split('^').next().unwrap_or(field);
-            match phrase || !self.builder.is_text(field)? {
-                true => self.builder.equals(field, &text),
-                false => self.builder.words(Some(field), &text, all),
-            }
+        let adjacent = Adjacent::of(body.get("operator"))?;
+        let fields = field_names(body.get("fields"))?;
+        let kind = body.get("type").and_then(Value::as_str).unwrap_or("best_fields");
+        let on = |field: &str| match kind {
+            "best_fields" | "most_fields" | "cross_fields" => self.match_words(field, &text, adjacent),
+            "phrase" => self.match_phrase(field, &text),
+            "phrase_prefix" => self.grammar.phrase_prefix(field, &text),
+            "bool_prefix" => self.bool_prefix(field, &text, adjacent),
+            other => Err(format!("multi_match type [{other}] is not supported")),
         };
-        Ok(Query::Or(fields.iter().map(on).collect::<Result<_, Fault>>()?))
-    }
-
-    /// The last word of a text is a prefix, those before it are words; a keyword is a prefix as a whole.
-    fn prefix(&self, field: &str, value: &str) -> Result<Query, Fault> {
-        match value.trim().rsplit_once(char::is_whitespace) {
-            Some((words, last)) if self.builder.is_text(field)? => {
-                Ok(Query::And(vec![self.builder.equals(field, words)?, self.builder.prefix(field, last)?]))
-            }
-            _ => self.builder.prefix(field, value),
+        if fields.is_empty() || fields.contains(&"*") {
+            return match kind {
+                "phrase" => self.grammar.phrase(None, &text),
+                _ => self.grammar.words(None, &text, adjacent),
+            };
         }
+        Ok(self.grammar.some(fields.into_iter().map(on).collect::<Result<_, Fault>>()?))
     }
 
-    fn range(&self, body: &Value) -> Result<Query, Fault> {
+    fn range(&self, body: &Value) -> Result<G::Query, Fault> {
         let (field, bounds) = single(body, "range")?;
-        let bound = |including: &str, excluding: &str| -> Result<Bound<String>, Fault> {
-            let some = |name: &str| bounds.get(name).filter(|value| !value.is_null());
-            Ok(match (some(including), some(excluding)) {
-                (Some(value), _) => Bound::Included(text_of(value)?),
-                (None, Some(value)) => Bound::Excluded(text_of(value)?),
-                (None, None) => Bound::Unbounded,
+        let known = ["gt", "gte", "lt", "lte", "from", "to", "include_lower", "include_upper"];
+        let ignored = ["boost", "format", "relation", "time_zone", "_name"];
+        let names = bounds.as_object().ok_or("[range] needs bounds")?.keys();
+        if let Some(name) =
+            names.into_iter().find(|name| !known.contains(&name.as_str()) && !ignored.contains(&name.as_str()))
+        {
+            return Err(format!("[range] query does not support [{name}]"));
+        }
+        let some = |name: &str| bounds.get(name).filter(|value| !value.is_null());
+        let bound = |including: &str, excluding: &str, older: &str, include: &str| -> Result<Bound<String>, Fault> {
+            let inclusive = bounds.get(include).is_none_or(is_true);
+            Ok(match (some(including), some(excluding), some(older)) {
+                (Some(value), ..) => Bound::Included(text_of(value)?),
+                (None, Some(value), _) => Bound::Excluded(text_of(value)?),
+                (None, None, Some(value)) if inclusive => Bound::Included(text_of(value)?),
+                (None, None, Some(value)) => Bound::Excluded(text_of(value)?),
+                (None, None, None) => Bound::Unbounded,
             })
         };
-        match (bound("gte", "gt")?, bound("lte", "lt")?) {
-            (Bound::Unbounded, Bound::Unbounded) => self.builder.exists(field),
-            (lower, upper) => self.builder.range(field, lower, upper),
+        match (bound("gte", "gt", "from", "include_lower")?, bound("lte", "lt", "to", "include_upper")?) {
+            (Bound::Unbounded, Bound::Unbounded) => self.grammar.exists(field),
+            (lower, upper) => self.grammar.range(field, lower, upper),
         }
+    }
+}
+
+/// Reads `minimum_should_match`: a number, or a percentage of the clauses.
+fn least(text: &str, clauses: usize) -> Result<usize, Fault> {
+    let fault = || format!("minimum_should_match {text:?} must be a number or a percentage");
+    match text.strip_suffix('%') {
+        Some(percent) => percent.parse::<usize>().map(|percent| clauses * percent.min(100) / 100).map_err(|_| fault()),
+        None => text.parse().map_err(|_| fault()),
+    }
+}
+
+/// Names of fields, without the boosts behind them, as in `title^3`, that change the order of hits only.
+fn field_names(list: Option<&Value>) -> Result<Vec<&str>, Fault> {
+    let fault = || "fields must be a list of names".to_owned();
+    let list = list.map(|list| list.as_array().ok_or_else(fault)).transpose()?;
+    let names = list.into_iter().flatten().map(|field| field.as_str()?.split('^').next());
+    names.map(|name| name.ok_or_else(fault)).collect()
+}
+
+fn is_true(value: &Value) -> bool {
+    value == &Value::Bool(true) || value.as_str() == Some("true")
+}
+
+impl Adjacent {
+    /// The meaning of words side by side by the name of an operator; Elasticsearch's default is OR.
+    fn of(operator: Option<&Value>) -> Result<Self, Fault> {
+        match operator.map(|operator| operator.as_str().unwrap_or_default().to_ascii_lowercase()) {
+            None => Ok(Self::Or),
+            Some(operator) if operator == "or" => Ok(Self::Or),
+            Some(operator) if operator == "and" => Ok(Self::And),
+            Some(operator) => Err(format!("operator {operator:?} is not known; write and or or")),
+        }
+    }
+}
+
+/// `{"field": "value"}` or `{"field": {"value": "value", …}}`.
+struct Named<'a> {
+    field: &'a str,
+    value: String,
+    options: &'a Map<String, Value>,
+}
+
+impl<'a> Named<'a> {
+    fn of(body: &'a Value, names: &[&str]) -> Result<Self, Fault> {
+        static NO_OPTIONS: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+        let (field, value) = single(body, "a query on a field")?;
+        let (value, options) = match value {
+            Value::Object(options) => {
+                let value = names.iter().find_map(|name| options.get(*name));
+                (value.ok_or_else(|| format!("[{field}] needs a value"))?, options)
+            }
+            value => (value, &*NO_OPTIONS),
+        };
+        Ok(Self { field, value: text_of(value)?, options })
     }
 }
 
@@ -166,18 +317,6 @@ fn single<'a>(value: &'a Value, what: &str) -> Result<(&'a str, &'a Value), Faul
     }
 }
 
-/// `{"field": "value"}` or `{"field": {"value": "value"}}`.
-fn field_value<'a>(body: &'a Value, names: &[&str]) -> Result<(&'a str, String), Fault> {
-    let (field, value) = single(body, "a query on a field")?;
-    let value = match value {
-        Value::Object(options) => {
-            names.iter().find_map(|name| options.get(*name)).ok_or_else(|| format!("[{field}] needs a value"))?
-        }
-        value => value,
-    };
-    Ok((field, text_of(value)?))
-}
-
 fn text_of(value: &Value) -> Result<String, Fault> {
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -189,9 +328,16 @@ fn text_of(value: &Value) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use lapwing_event::Timestamp;
     use serde_json::json;
 
+    use super::super::events::Events;
     use super::*;
+    use crate::query::{Query, parse_query};
+
+    fn read(query: Option<&Value>, now: Timestamp) -> Result<Query, Fault> {
+        super::read(query, &Events::new(now))
+    }
 
     /// The DSL means what the query text means.
     #[test]
@@ -204,6 +350,10 @@ mod tests {
         };
         check(json!({"match_all": {}}), "");
         check(json!({"query_string": {"query": "a AND kind:llm", "analyze_wildcard": true}}), "a AND kind:llm");
+        check(json!({"query_string": {"query": "a b -c"}}), "(a OR b) AND NOT c");
+        check(json!({"query_string": {"query": "a b", "default_operator": "AND"}}), "a AND b");
+        check(json!({"query_string": {"query": "a b", "fields": ["content.prompt"]}}), "prompt:a OR prompt:b");
+        check(json!({"simple_query_string": {"query": "a + b | -c"}}), "a AND b OR NOT c");
         check(json!({"term": {"kind": "llm"}}), "kind:llm");
         check(json!({"term": {"kind.keyword": {"value": "llm", "boost": 2}}}), "kind:llm");
         check(json!({"terms": {"kind": ["llm", "tool"], "boost": 1}}), "kind:llm OR kind:tool");
@@ -218,6 +368,8 @@ mod tests {
         );
         check(json!({"multi_match": {"query": "red blue", "type": "phrase"}}), "\"red blue\"");
         check(json!({"prefix": {"service.name": "sh"}}), "service:sh*");
+        check(json!({"match_bool_prefix": {"content.prompt": "red bl"}}), "prompt:red OR prompt:bl*");
+        check(json!({"range": {"latency_ms": {"from": 5, "to": 10, "include_lower": false}}}), "latency_ms:{5 TO 10]");
         check(json!({"wildcard": {"service.name": {"value": "s?o*"}}}), "service:s?o*");
         check(json!({"range": {"latency_ms": {"gt": 5, "lte": 10}}}), "latency_ms:{5 TO 10]");
         check(
@@ -269,7 +421,9 @@ mod tests {
         check(json!({"term": {"kind": {}}}), "needs a value");
         check(json!({"range": {"latency_ms": {"gt": "fast"}}}), "not a number");
         check(json!({"query_string": {"query": "(a"}}), "not closed");
-        check(json!({"bool": {"should": [], "minimum_should_match": "75%"}}), "must be 0 or 1");
+        check(json!({"bool": {"should": [], "minimum_should_match": "few"}}), "must be a number");
+        check(json!({"bool": {"shuld": []}}), "does not support [shuld]");
+        check(json!({"regexp": {"kind": "("}}), "no regular expression");
         let deep = (0..40).fold(json!({"match_all": {}}), |inner, _| json!({"bool": {"must": inner}}));
         check(deep, "too many clauses");
     }

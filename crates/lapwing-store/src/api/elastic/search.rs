@@ -1,193 +1,276 @@
-//! `_search` and `_count`.
+//! `_search`, `_msearch` and `_count`, and holding on to a state of the index: scrolls and points in time.
+
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ElasticError, INDEX, check_index, dsl};
+use super::ask::{Ask, Options, SortKey};
+use super::error::ElasticError;
+use super::find;
+use super::index::Target;
+use super::media::Content;
+use super::page::{Page, shards};
+use super::scroll::{Held, keep_alive};
+use crate::Scope;
 use crate::api::ApiState;
-use crate::api::caller::{Caller, Parameters};
-use crate::query::{Query, parse_query};
-use crate::search::{Plan, project};
-use crate::{Hit, Relation, Scope, SearchError, Sort};
+use crate::api::audit::Action;
+use crate::api::caller::{Caller, Parameters, Trail};
 
-/// `from` and `size` together reach at most this far.
-const MAX_WINDOW: usize = 10_000;
-const DEFAULT_SIZE: usize = 10;
+/// A request of `_msearch` holds at most this many searches.
+const MAX_SEARCHES: usize = 100;
 
-/// The scope of a request to an index that exists.
-pub(super) struct Target(Scope);
+/// Who asks, and of which index.
+pub(super) struct Asker {
+    pub scope: Scope,
+    pub trail: Trail,
+    /// The index as it is named; nothing means all.
+    pub index: Option<String>,
+    /// The document or scroll that the address names.
+    pub id: Option<String>,
+}
 
-impl FromRequestParts<ApiState> for Target {
+impl FromRequestParts<ApiState> for Asker {
     type Rejection = ElasticError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ElasticError> {
-        let path = RawPathParams::from_request_parts(parts, state).await;
-        if let Ok(path) = path
-            && let Some((_, index)) = path.iter().find(|(name, _)| *name == "index")
-        {
-            check_index(index)?;
+        let path = RawPathParams::from_request_parts(parts, state).await.ok();
+        let named = |wanted: &str| {
+            let found = path.as_ref()?.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| value.to_owned())
+        };
+        let (index, id) = (named("index"), named("id"));
+        match Caller::from_request_parts(parts, state).await {
+            Ok(Caller(scope, trail)) => Ok(Self { scope, trail, index, id }),
+            Err(_) => Err(ElasticError::without_tenant()),
         }
-        let caller = Caller::from_request_parts(parts, state).await;
-        caller.map(|Caller(scope)| Self(scope)).map_err(|_| ElasticError::without_tenant())
     }
 }
 
-/// What may stand in the address instead of the body; other options change nothing that we give.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Options {
-    q: Option<String>,
-    from: Option<usize>,
-    size: Option<usize>,
-    sort: Option<String>,
+impl Asker {
+    /// The index; `lenient` leaves out what is not there.
+    pub fn target(&self, state: &ApiState, lenient: bool) -> Result<Target, ElasticError> {
+        Target::of(state, &self.scope.tenant, self.index.as_deref(), lenient)
+    }
 }
 
 pub(super) async fn search(
     State(state): State<ApiState>,
-    Target(scope): Target,
+    asker: Asker,
     Parameters(options): Parameters<Options>,
-    body: Bytes,
+    Content(body): Content,
+) -> Result<Json<Value>, ElasticError> {
+    let mut ask = Ask::read(&read_body(&body)?, &options)?;
+    let target = match &ask.pit {
+        Some(pit) => {
+            let held = Held::decode(pit).ok_or_else(|| gone(pit))?;
+            ask.as_of = Some(held.as_of);
+            Target::of(&state, &asker.scope.tenant, Some(&held.index), false)?
+        }
+        None => asker.target(&state, is_true(options.ignore_unavailable.as_deref()))?,
+    };
+    let Some(scroll) = &options.scroll else {
+        let with_total = ask.count_up_to != Some(0);
+        let pit = ask.pit.clone();
+        let mut body = run(&state, &asker, &target, &ask).await?.body(with_total);
+        if let Some(pit) = pit {
+            body["pit_id"] = json!(pit);
+        }
+        return Ok(Json(body));
+    };
+    if ask.from > 0 || ask.search_after.is_some() {
+        return Err(ElasticError::illegal("a scroll begins at the first hit; leave out from and search_after"));
+    }
+    let keep_alive = keep_alive(scroll)?;
+    if ask.sort.is_empty() {
+        ask.sort = vec![SortKey { field: "_score".to_owned(), descending: true, ..SortKey::tie_break() }];
+    }
+    if !ask.sort.iter().any(SortKey::is_tie_break) {
+        ask.sort.push(SortKey::tie_break());
+    }
+    ask.count_up_to = ask.count_up_to.or(Some(u64::MAX));
+    ask.as_of = Some(*state.store.commits().borrow());
+    let page = run(&state, &asker, &target, &ask).await?;
+    // Later pages repeat neither the aggregations nor what was passed already.
+    ask.aggs = None;
+    turn(&mut ask, &page);
+    let id = state.elastic.scrolls.open(&asker.scope, target, ask, keep_alive)?;
+    let mut body = page.body(true);
+    body["_scroll_id"] = json!(id);
+    Ok(Json(body))
+}
+
+/// The next page of a scroll; its id stands in the body, the address or the query.
+pub(super) async fn scroll(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Parameters(parameters): Parameters<ScrollParameters>,
+    Content(body): Content,
 ) -> Result<Json<Value>, ElasticError> {
     let body = read_body(&body)?;
-    if body.get("search_after").is_some() || body.get("pit").is_some() {
-        return Err(ElasticError::bad("search_after is not supported; page with /v1/search or /v1/export".to_owned()));
-    }
-    let query = query_of(&body, &options, &scope)?;
-    let size_of = |name: &str| body.get(name).and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
-    let from = options.from.or(size_of("from")).unwrap_or(0);
-    let size = options.size.or(size_of("size")).unwrap_or(DEFAULT_SIZE);
-    if from.saturating_add(size) > MAX_WINDOW {
-        return Err(ElasticError::bad(format!("from + size reach beyond {MAX_WINDOW}; use /v1/export")));
-    }
-    let sort = match (&options.sort, body.get("sort")) {
-        (Some(sort), _) => order(&Value::String(sort.clone()))?,
-        (None, Some(sort)) => order(sort)?,
-        (None, None) => None,
+    let id = body["scroll_id"].as_str().map(str::to_owned).or(parameters.scroll_id).or(asker.id.clone());
+    let id = id.ok_or_else(|| ElasticError::illegal("scroll_id is missing"))?;
+    let keep = body["scroll"].as_str().map(str::to_owned).or(parameters.scroll);
+    let keep = keep.as_deref().map(keep_alive).transpose()?;
+    let (target, mut ask) = state.elastic.scrolls.resume(&asker.scope, &id, keep).ok_or_else(|| gone(&id))?;
+    let page = run(&state, &asker, &target, &ask).await?;
+    turn(&mut ask, &page);
+    state.elastic.scrolls.put_back(&id, ask);
+    let mut body = page.body(true);
+    body["_scroll_id"] = json!(id);
+    Ok(Json(body))
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct ScrollParameters {
+    scroll: Option<String>,
+    scroll_id: Option<String>,
+}
+
+/// Ends scrolls, by id or all of the tenant's.
+pub(super) async fn end_scroll(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Content(body): Content,
+) -> Result<(StatusCode, Json<Value>), ElasticError> {
+    let body = read_body(&body)?;
+    let ids: Vec<String> = match (&body["scroll_id"], &asker.id) {
+        (Value::String(id), _) => vec![id.clone()],
+        (Value::Array(ids), _) => ids.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        (_, Some(ids)) => ids.split(',').map(str::to_owned).collect(),
+        (_, None) => return Err(ElasticError::illegal("scroll_id is missing")),
     };
-    let sort = sort.unwrap_or(if query == Query::All { Sort::NewestFirst } else { Sort::BestFirst });
-    let source = source_of(&body)?;
-    let count_up_to = match body.get("track_total_hits") {
-        Some(Value::Bool(true)) => Some(u64::MAX),
-        Some(Value::Bool(false)) => Some(0),
-        Some(limit) => limit.as_u64(),
-        None => None,
+    let freed = state.elastic.scrolls.close(&asker.scope, &ids);
+    let status = if freed == 0 { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    Ok((status, Json(json!({"succeeded": true, "num_freed": freed}))))
+}
+
+/// Opens a point in time. It costs nothing to hold: it is the number of the last event that it sees.
+pub(super) async fn open_pit(State(state): State<ApiState>, asker: Asker) -> Result<Json<Value>, ElasticError> {
+    asker.target(&state, false)?;
+    let index = asker.index.clone().unwrap_or_else(|| "_all".to_owned());
+    let id = Held { as_of: *state.store.commits().borrow(), index }.encode();
+    Ok(Json(json!({"id": id, "pit_id": id, "creation_time": asker.scope.now.millis(), "_shards": shards()})))
+}
+
+/// Closes a point in time, in Elasticsearch's form or OpenSearch's.
+pub(super) async fn close_pit(_: Asker, Content(body): Content) -> Result<Json<Value>, ElasticError> {
+    let body = read_body(&body)?;
+    let ids: Vec<Value> = match (&body["id"], &body["pit_id"]) {
+        (id @ Value::String(_), _) => vec![id.clone()],
+        (_, Value::Array(ids)) => ids.clone(),
+        (_, id @ Value::String(_)) => vec![id.clone()],
+        _ => return Err(ElasticError::illegal("the point in time's id is missing")),
     };
-    let aggregations = match body.get("aggs").or_else(|| body.get("aggregations")) {
-        Some(aggs) => {
-            let answer = state.store.aggregate_query(&scope, query.clone(), Plan::whole_span(), aggs).await?;
-            Some(answer.aggregations)
-        }
-        None => None,
-    };
-    let plan = Plan { size: from + size, count_up_to, ..Plan::over_all_time(query, sort) };
-    let page = state.store.page(&scope, plan).await?;
-    let hits = page.hits.iter().skip(from).map(|hit| show(hit, &source)).collect::<Result<Vec<_>, _>>()?;
-    let relation = if page.total.relation == Relation::Exactly { "eq" } else { "gte" };
-    let mut answer = json!({
-        "took": page.took_ms,
-        "timed_out": false,
-        "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
-        "hits": {
-            "total": {"value": page.total.value, "relation": relation},
-            "max_score": page.hits.first().and_then(|hit| hit.score),
-            "hits": hits,
-        },
-    });
-    if let Some(aggregations) = aggregations {
-        answer["aggregations"] = aggregations;
+    if let Some(unknown) = ids.iter().find(|id| id.as_str().and_then(Held::decode).is_none()) {
+        return Err(gone(&unknown.to_string()));
     }
-    Ok(Json(answer))
+    let pits: Vec<Value> = ids.iter().map(|id| json!({"pit_id": id, "successful": true})).collect();
+    Ok(Json(json!({"succeeded": true, "num_freed": ids.len(), "pits": pits})))
 }
 
 pub(super) async fn count(
     State(state): State<ApiState>,
-    Target(scope): Target,
+    asker: Asker,
     Parameters(options): Parameters<Options>,
-    body: Bytes,
+    Content(body): Content,
 ) -> Result<Json<Value>, ElasticError> {
-    let query = query_of(&read_body(&body)?, &options, &scope)?;
-    let plan = Plan { size: 0, count_up_to: Some(u64::MAX), ..Plan::over_all_time(query, Sort::NewestFirst) };
-    let page = state.store.page(&scope, plan).await?;
-    let shards = json!({"total": 1, "successful": 1, "skipped": 0, "failed": 0});
-    Ok(Json(json!({"count": page.total.value, "_shards": shards})))
+    let body = read_body(&body)?;
+    if let Some(unknown) = body.as_object().and_then(|parts| parts.keys().find(|name| *name != "query")) {
+        return Err(ElasticError::bad(format!("request does not support [{unknown}]")));
+    }
+    let ask = Ask::read(&body, &options)?;
+    let target = asker.target(&state, is_true(options.ignore_unavailable.as_deref()))?;
+    let count = match &target {
+        Target::Events => find::count(&state.store, &asker.scope, ask.query.as_ref()).await?,
+        Target::Nothing => 0,
+    };
+    asker.trail.record(Action::Search, ask.text(), count);
+    Ok(Json(json!({"count": count, "_shards": shards()})))
 }
 
-fn read_body(body: &[u8]) -> Result<Value, ElasticError> {
+/// Several searches in one request: a line that names the index, then a line with the search.
+pub(super) async fn msearch(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Content(body): Content,
+) -> Result<Json<Value>, ElasticError> {
+    let lines: Vec<&[u8]> = body.split(|byte| *byte == b'\n').collect();
+    // A header may be empty; what stands behind the last line end is not a line.
+    let lines = match lines.split_last() {
+        Some((last, lines)) if last.trim_ascii().is_empty() => lines,
+        _ => &lines,
+    };
+    if lines.is_empty() || lines.len() % 2 == 1 {
+        return Err(ElasticError::illegal("an _msearch has a header and a body for each search, one a line"));
+    }
+    if lines.len() / 2 > MAX_SEARCHES {
+        return Err(ElasticError::illegal(format!("an _msearch holds at most {MAX_SEARCHES} searches")));
+    }
+    let mut responses = Vec::with_capacity(lines.len() / 2);
+    for pair in lines.chunks(2) {
+        let one = one_of_many(&state, &asker, pair[0], pair[1]).await;
+        let mut response = one.unwrap_or_else(|error| error.body());
+        if response.get("status").is_none() {
+            response["status"] = json!(200);
+        }
+        responses.push(response);
+    }
+    Ok(Json(
+        json!({"took": responses.iter().filter_map(|one| one["took"].as_u64()).sum::<u64>(), "responses": responses}),
+    ))
+}
+
+async fn one_of_many(state: &ApiState, asker: &Asker, header: &[u8], body: &[u8]) -> Result<Value, ElasticError> {
+    let header = read_body(header)?;
+    let ask = Ask::read(&read_body(body)?, &Options::default())?;
+    let index = match &header["index"] {
+        Value::Array(names) => Some(names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
+        Value::String(name) => Some(name.clone()),
+        _ => asker.index.clone(),
+    };
+    let lenient = header["ignore_unavailable"] == true || header["ignore_unavailable"] == "true";
+    let target = Target::of(state, &asker.scope.tenant, index.as_deref(), lenient)?;
+    let with_total = ask.count_up_to != Some(0);
+    Ok(run(state, asker, &target, &ask).await?.body(with_total))
+}
+
+async fn run(state: &ApiState, asker: &Asker, target: &Target, ask: &Ask) -> Result<Page, ElasticError> {
+    let page = match target {
+        Target::Events => find::find(&state.store, &asker.scope, ask).await?,
+        Target::Nothing => Page::empty(),
+    };
+    asker.trail.record(Action::Search, ask.text(), page.total);
+    Ok(page)
+}
+
+/// Moves a scroll behind the page.
+fn turn(ask: &mut Ask, page: &Page) {
+    if let Some(sort) = page.hits.last().and_then(|hit| hit["sort"].as_array()) {
+        ask.search_after = Some(sort.clone());
+    }
+}
+
+fn gone(id: &str) -> ElasticError {
+    let reason = format!("No search context found for id [{id}]; it has expired, was closed, or never was");
+    ElasticError::new(StatusCode::NOT_FOUND, "search_context_missing_exception", reason)
+}
+
+/// Reads a JSON body; an empty one is an empty object.
+pub(super) fn read_body(body: &[u8]) -> Result<Value, ElasticError> {
     match body.trim_ascii() {
         [] => Ok(json!({})),
         body => serde_json::from_slice(body).map_err(|error| ElasticError::bad(format!("body is not JSON: {error}"))),
     }
 }
 
-fn query_of(body: &Value, options: &Options, scope: &Scope) -> Result<Query, ElasticError> {
-    match &options.q {
-        Some(text) => parse_query(text, scope.now).map_err(|error| SearchError::from(error).into()),
-        None => dsl::read(body.get("query"), scope.now).map_err(ElasticError::bad),
-    }
+pub(super) fn is_true(option: Option<&str>) -> bool {
+    matches!(option, Some("true" | ""))
 }
 
-/// The first order of a list decides; ours breaks ties by itself, so what follows adds nothing.
-fn order(sort: &Value) -> Result<Option<Sort>, ElasticError> {
-    let (field, direction) = match sort {
-        Value::Array(sorts) => return sorts.first().map_or(Ok(None), order),
-        Value::String(text) => text.split_once(':').unwrap_or((text, if text == "_score" { "desc" } else { "asc" })),
-        Value::Object(fields) => {
-            let Some((field, options)) = fields.iter().next() else { return Ok(None) };
-            let direction = options.as_str().or_else(|| options["order"].as_str());
-            (field.as_str(), direction.unwrap_or(if field == "_score" { "desc" } else { "asc" }))
-        }
-        _ => return Err(ElasticError::bad("sort must be text, an object or a list".to_owned())),
-    };
-    match (field, direction) {
-        ("@timestamp", "desc") => Ok(Some(Sort::NewestFirst)),
-        ("@timestamp", "asc") => Ok(Some(Sort::OldestFirst)),
-        ("_score", "desc") => Ok(Some(Sort::BestFirst)),
-        ("_doc", _) => Ok(Some(Sort::NewestFirst)),
-        _ => {
-            Err(ElasticError::bad(format!("sort by [{field}] {direction} is not supported; use @timestamp or _score")))
-        }
-    }
-}
-
-/// What is shown of each event.
-enum Source {
-    Nothing,
-    Everything,
-    Fields(Vec<String>),
-}
-
-fn source_of(body: &Value) -> Result<Source, ElasticError> {
-    let names = |list: &Value| -> Result<Source, ElasticError> {
-        let names: Option<Vec<_>> = match list {
-            Value::String(name) => Some(vec![name.clone()]),
-            Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
-            _ => None,
-        };
-        match names {
-            Some(names) if names.iter().any(|name| name == "*") => Ok(Source::Everything),
-            Some(names) if names.iter().all(|name| !name.contains('*')) => Ok(Source::Fields(names)),
-            _ => Err(ElasticError::bad("_source takes names of fields, without wildcards".to_owned())),
-        }
-    };
-    match body.get("_source") {
-        None | Some(Value::Null | Value::Bool(true)) => Ok(Source::Everything),
-        Some(Value::Bool(false)) => Ok(Source::Nothing),
-        Some(Value::Object(options)) => options.get("includes").map_or(Ok(Source::Everything), names),
-        Some(list) => names(list),
-    }
-}
-
-fn show(hit: &Hit, source: &Source) -> Result<Value, ElasticError> {
-    let event: Value = serde_json::from_str(hit.event.get()).map_err(|_| SearchError::Internal)?;
-    let mut shown = json!({"_index": INDEX, "_id": event["id"], "_score": hit.score});
-    match source {
-        Source::Nothing => {}
-        Source::Everything => shown["_source"] = event,
-        Source::Fields(paths) => shown["_source"] = project(&event, paths),
-    }
-    Ok(shown)
-}
+/// How long a scroll may be kept between two pages.
+pub(super) const MAX_KEEP_ALIVE: Duration = Duration::from_secs(24 * 3_600);

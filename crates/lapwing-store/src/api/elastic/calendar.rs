@@ -1,0 +1,83 @@
+//! Steps of the calendar that have no fixed length.
+
+use lapwing_event::Timestamp;
+use time::{Date, Month, OffsetDateTime};
+
+use super::dsl::Fault;
+
+/// More steps than this are refused.
+const MAX_STEPS: usize = 2_000;
+
+/// A step of whole months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Calendar {
+    months: i32,
+}
+
+impl Calendar {
+    /// By Elasticsearch's name; nothing for an interval of fixed length.
+    pub fn of(interval: &str) -> Option<Self> {
+        let months = match interval {
+            "month" | "1M" => 1,
+            "quarter" | "1q" => 3,
+            "year" | "1y" => 12,
+            _ => return None,
+        };
+        Some(Self { months })
+    }
+}
+
+/// The beginnings of all steps that touch the span, and the end of the last.
+pub(super) fn steps(calendar: Calendar, first: Timestamp, last: Timestamp) -> Result<Vec<Timestamp>, Fault> {
+    let mut at = month_of(first)?.div_euclid(calendar.months) * calendar.months;
+    let mut steps = vec![beginning(at)?];
+    while steps.last().is_some_and(|begun| *begun <= last) {
+        if steps.len() > MAX_STEPS {
+            return Err(format!("calendar_interval makes more than {MAX_STEPS} buckets; choose a longer one"));
+        }
+        at += calendar.months;
+        steps.push(beginning(at)?);
+    }
+    Ok(steps)
+}
+
+/// Months since the year 0.
+fn month_of(time: Timestamp) -> Result<i32, Fault> {
+    let date = OffsetDateTime::from_unix_timestamp(time.millis().div_euclid(1_000)).map_err(|_| out_of_range())?;
+    Ok(date.year() * 12 + i32::from(u8::from(date.month())) - 1)
+}
+
+fn beginning(months: i32) -> Result<Timestamp, Fault> {
+    let month = u8::try_from(months.rem_euclid(12) + 1).ok().and_then(|month| Month::try_from(month).ok());
+    let date = month.and_then(|month| Date::from_calendar_date(months.div_euclid(12), month, 1).ok());
+    let date = date.ok_or_else(out_of_range)?.midnight().assume_utc();
+    Ok(Timestamp::from_millis(date.unix_timestamp().saturating_mul(1_000)))
+}
+
+fn out_of_range() -> Fault {
+    "a time is out of the calendar's range".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn steps_begin_where_the_calendar_says() {
+        let check = |interval: &str, first: &str, last: &str, expect: &[&str]| {
+            let read = |text: &str| Timestamp::parse(text).unwrap();
+            let steps = steps(Calendar::of(interval).unwrap(), read(first), read(last)).unwrap();
+            assert_eq!(steps, expect.iter().map(|text| read(&format!("{text}T00:00:00Z"))).collect::<Vec<_>>());
+        };
+        check(
+            "month",
+            "2026-01-31T10:00:00Z",
+            "2026-03-01T00:00:00Z",
+            &["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"],
+        );
+        check("1q", "2026-05-05T00:00:00Z", "2026-05-06T00:00:00Z", &["2026-04-01", "2026-07-01"]);
+        check("year", "2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z", &["2025-01-01", "2026-01-01", "2027-01-01"]);
+        assert!(Calendar::of("week").is_none());
+    }
+}

@@ -83,11 +83,12 @@ impl Pipeline {
                 () = &mut shutdown => return Ok(()),
                 batch = reading => batch,
             };
-            let done = match batch {
-                Ok(batch) if batch.messages.is_empty() => Ok(()),
-                Ok(batch) => self.work(batch).await?,
-                Err(BusError::Gap(gap)) => self.note(&gap).await,
-                Err(error) => Err(error),
+            let (done, pause) = match batch {
+                Ok(batch) if batch.messages.is_empty() => (Ok(()), Duration::ZERO),
+                Ok(batch) => (self.work(batch).await?, pauses.next().unwrap_or(MAX_PAUSE)),
+                Err(BusError::Gap(gap)) => (self.note(&gap).await, pauses.next().unwrap_or(MAX_PAUSE)),
+                // A reader finds its way back by itself; it only must not be asked without a pause.
+                Err(error) => (Err(error), self.config.batch_wait()),
             };
             match done {
                 Ok(()) => pauses = backoff(),
@@ -95,7 +96,7 @@ impl Pipeline {
                     warn!(%error, topic = topics::RAW, "bus does not do its part now, trying again");
                     tokio::select! {
                         () = &mut shutdown => return Ok(()),
-                        () = tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)) => {}
+                        () = tokio::time::sleep(pause) => {}
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -262,7 +263,7 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Rejection>) -> Result<T, Rejection
 }
 
 const LAG_INTERVAL: Duration = Duration::from_secs(2);
-const MAX_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 fn backoff() -> impl Iterator<Item = Duration> {
     let pauses = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_max_delay(MAX_PAUSE);

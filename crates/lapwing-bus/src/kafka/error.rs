@@ -21,6 +21,7 @@ pub(super) fn bus_error(error: &KafkaError) -> BusError {
         Some(
             Code::Fatal
             | Code::Fenced
+            | Code::FencedInstanceId
             | Code::ProducerFenced
             | Code::Authentication
             | Code::SaslAuthenticationFailed

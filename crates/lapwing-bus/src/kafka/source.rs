@@ -69,6 +69,16 @@ impl std::fmt::Debug for KafkaSource {
 impl KafkaSource {
     /// A reader. It does not wait for a broker. Must be called within a Tokio runtime.
     pub fn new(config: &KafkaConfig, subscription: Subscription) -> Result<Self, BusError> {
+        Self::named(config, subscription, None)
+    }
+
+    /// As [`new`](Self::new), as the member of its group with this name. What follows it under the same name gets its
+    /// partitions at once, where the group otherwise waits until it has given the member up.
+    pub(super) fn named(
+        config: &KafkaConfig,
+        subscription: Subscription,
+        name: Option<&str>,
+    ) -> Result<Self, BusError> {
         subscription.check()?;
         let (sender, events) = mpsc::unbounded_channel();
         // Without a group librdkafka assigns nothing, so a reader that keeps its own place has one in name only.
@@ -76,7 +86,11 @@ impl KafkaSource {
             crate::Start::Group(group) => group.clone(),
             crate::Start::Checkpoint(_) => format!("{}-checkpoint", config.client_id),
         };
-        let consumer: KafkaResult<Reader> = config.consumer(&group).create_with_context(Rebalanced(sender));
+        let mut settings = config.consumer(&group);
+        if let Some(name) = name {
+            settings.set("group.instance.id", name);
+        }
+        let consumer: KafkaResult<Reader> = settings.create_with_context(Rebalanced(sender));
         let consumer = Closing(Some(Arc::new(consumer.map_err(|error| bus_error(&error))?)));
         let mut next = Checkpoint::default();
         match &subscription.start {

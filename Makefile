@@ -49,6 +49,12 @@ kafka-test: ## The conformance suite and the end-to-end test over a real Apache 
 	tests/support/kafka/broker.sh run $(CARGO) test --locked -p lapwing-bus --features kafka-tests --test kafka
 	tests/support/kafka/broker.sh run $(CARGO) test --locked -p lapwing --features kafka-tests --test kafka
 
+.PHONY: faults
+faults: setup ## Faults against the running processes, on both buses; FAULTS="--rounds 20 --seed 7 --only kill" for more
+	$(CARGO) test --quiet --locked -p lapwing --features faults --test faults -- $(FAULTS)
+	@tests/support/setup.sh build kafka
+	tests/support/kafka/broker.sh run $(CARGO) test --quiet --locked -p lapwing --features faults --test faults -- --bus kafka $(FAULTS)
+
 .PHONY: bench
 bench: setup ## Events/s end to end, and emit-to-searchable and emit-to-alert latency, embedded and over Kafka
 	$(CARGO) build --release --locked --bin lapwing

@@ -267,8 +267,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 fn backoff() -> impl Iterator<Item = Duration> {
     let pauses = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100)).with_max_delay(MAX_PAUSE);
-    pauses.without_max_times().with_jitter().build()
+    pauses.without_max_times().build()
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

@@ -10,10 +10,10 @@ use tokio::sync::{Notify, oneshot};
 use super::*;
 use crate::EVENTS_LOST;
 
-const AT: i64 = 1_795_501_800_000;
+pub(super) const AT: i64 = 1_795_501_800_000;
 
 /// Stands in for the sanitizer: masks the whole prompt, fails or panics on request.
-fn sanitize(mut event: Event) -> Result<SanitizedEvent, Rejection> {
+pub(super) fn sanitize(mut event: Event) -> Result<SanitizedEvent, Rejection> {
     let content = event.content.get_or_insert_default();
     match content.prompt.as_deref() {
         Some("panic") => panic!("asked to"),

@@ -32,6 +32,12 @@ impl Class {
     /// What a place follows: "lives in", "moved to".
     pub(crate) const PLACE: Class = Class(1 << 17);
     pub(crate) const POST_BOX: Class = Class(1 << 18);
+    /// What two unknown capitalized words follow if they are a name: "customer", "signed by".
+    pub(crate) const ROLE: Class = Class(1 << 19);
+    /// Talk of journeys, in which a town is nobody's home.
+    pub(crate) const TRAVEL: Class = Class(1 << 20);
+    /// What the number of a flat follows.
+    pub(crate) const UNIT: Class = Class(1 << 21);
 
     pub(crate) const fn or(self, other: Class) -> Class {
         Class(self.0 | other.0)
@@ -56,7 +62,8 @@ const WORDS: &[(Class, &str)] = &[
          téléphone|portable|appelez|appeler|numéro de téléphone|teléfono|telefono|móvil|celular|llámame|llamar|\
          cellulare|chiamare|chiamami|recapito|telefone|telemóvel|celular|ligar|ligue|telefoon|mobiel|bel me|\
          komórka|zadzwoń|numer telefonu|puhelin|puhelinnumero|puh|kännykkä|mobiltelefon|ring mig|cep|cep no|cep telefonu|telefonu|gsm|\
-         電話|전화|휴대폰|手机|电话|телефон|тел|मोबाइल",
+         電話|전화|휴대폰|手机|电话|телефон|Телефон|тел|Тел|номер телефона|τηλέφωνο|κινητό|טלפון|נייד|هاتف|جوال|điện thoại|số điện thoại|telepon|nomor hp|hp|no hp|โทร|เบอร์โทร|telefón|mobilní|telefonszám|mobilszám|số|tálknúmer|sími|farsími|telefonas|tālrunis|telefoninumber|broj telefona|мобилен|mob|ph|tel no|phone no|contact no|mobile no|\
+         mobil nr|tlf|tlf.|tel.|ring me|ring him|ring her|give me a ring|my number|my number is|his number|her number|callback|call back|call us|call him|call her|call them|call on|text him|text her|reached at|reach at|reachable at|viber|imessage|facetime|मोबाइल",
     ),
     (
         Class::CARD,
@@ -103,12 +110,17 @@ const WORDS: &[(Class, &str)] = &[
          tckn|tc kimlik|kimlik|kimlik no|kimlik numarası|pasaport|ehliyet|vergi no|\
          tnin|thai id|เลขประจำตัวประชาชน|เลขบัตรประชาชน|บัตรประชาชน|\
          id no|sa id|south african id|refugee id|nin|bvn|oib|jmbg|egn|cnp|umcn|ahv|avs|rodné číslo|personal code|asmens kodas|isikukood|\
-         паспорт|инн|снилс|身份证|身份证号|マイナンバー|my number|hkid|ktp|nik|mykad|philhealth|sss|umid|emirates id|iqama|teudat zehut",
+         паспорт|Паспорт|инн|ИНН|снилс|СНИЛС|РНОКПП|ІПН|ЕГН|ЕМБГ|ЈМБГ|ΑΦΜ|ΑΜΚΑ|αφμ|αμκα|身份证|身份證|身分證|居民身份证|护照|護照|旅券番号|運転免許|個人番号|マイナンバー|my number|hkid|ktp|nik|mykad|philhealth|sss|umid|emirates id|iqama|teudat zehut|ת.ז|תעודת זהות|הוית|رقم الهوية|\
+         steuerliche identifikationsnummer|identifikationsnummer|taxpayer reference|tax reference|vat registration|vat registration no|krankenversichertennummer|reisepassnummer|personalausweisnummer|umsatzsteuer-id|btw-nummer|btw-id|c.c.|assurance sociale|numéro d'assurance sociale|florida dl|ny license|self assessment|national identification|numéro fiscal|identifiant fiscal|spi|numéro national|organisasjonsnummer|org.nr|cvr|cvr-nummer|personas kods|ird|ird number|nhi|\
+         contribuinte|cartão de cidadão|pps|ppsn|pps number|afm|amka|adószám|Adószám|taj|taj szám|személyi igazolvány|emšo|EMŠO|emso|davčna številka|ičo|IČO|dič|DIČ|RČ|rodné číslo|cod numeric personal|\
+         nit|ruc|rif|rne|cédula de ciudadanía|run|dui|cui|nuip|matrícula de extranjero|cccd|cmnd|căn cước|căn cước công dân|cnic|nic|nid|nid number|bvn|kra pin|tin number|israeli id|kenyan id|taiwan id|hong kong id|gov id|\
+         svnr|ahvn13|numéro avs|sozialversicherung|carte nationale|permis|immigration number|alien number|uscis|green card|visa number|national insurance no|employee id|student id|policy number|\
+         insurance policy|health id|abha|uan|esic|din|llpin|rijbewijsnummer|körkort|førerkort|kørekort|rekisteröintinumero|ehliyet no|ic number|mykad no|nric no",
     ),
     (
         Class::VEHICLE,
         "license plate|licence plate|number plate|plate|plates|plate number|registration|registration number|vehicle|vehicle registration|reg number|car|vin|\
-         kennzeichen|kfz|kfz-kennzeichen|nummernschild|immatriculation|plaque|matrícula|placa|targa|kenteken|tablica rejestracyjna|\
+         vehicle identification number|chassis number|fahrgestellnummer|telaio|kennzeichen|kfz|kfz-kennzeichen|nummernschild|immatriculation|plaque|matrícula|placa|targa|kenteken|tablica rejestracyjna|\
          rejestracyjny|rekisterinumero|registreringsnummer|plaka|plaka numarası|차량번호|rc number",
     ),
     (
@@ -138,7 +150,7 @@ const WORDS: &[(Class, &str)] = &[
         Class::NAMING,
         "my name is|my name's|name is|i am|i'm|this is|named|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
          regards|best regards|kind regards|warm regards|sincerely|yours truly|signed by|on behalf of|behalf of|best|cheers|yours|patient|spoke with|spoke to|speak with|sync with|meet with|met with|talk to|\
-         meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|\
+         meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|your name?|partner's name|husband's name|wife's name|his name|her name|named him|named her|name him|name her|maiden name is|maiden name|née|nickname is|goes by|known as|aka|nicknamed|it's|directed by|captain|capt|sergeant|sgt|lieutenant|lt|colonel|judge|senator|reverend|rev|pastor|father|sister|uncle|aunt|coach|mr and mrs|\
          herr|herrn|frau|ich heiße|mein name ist|liebe|lieber|hallo|monsieur|madame|mademoiselle|mme|je m'appelle|bonjour|cher|chère|señor|señora|sr|sra|don|doña|\
          me llamo|mi nombre es|hola|estimado|estimada|querido|querida|gracias|signor|signora|sig|dott|mi chiamo|ciao|gentile|caro|cara|grazie|senhor|senhora|\
          meu nome é|chamo-me|olá|prezado|prezada|obrigado|obrigada|meneer|mevrouw|mijn naam is|beste|geachte|nazywam się|cześć|jag heter|hej|nimeni on|benim adım|adım|merhaba|sayın",
@@ -159,7 +171,7 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::USERNAME,
-        "username|user name|userid|user id|user|login|login name|logged in as|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
+        "username|user name|userid|user id|user|login|login name|logged in as|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|account name:|actor|logged-in user|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
     ),
     (
         Class::PASSWORD,
@@ -167,7 +179,7 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::SPELLED_AT,
-        "at|(at)|[at]|{at}|<at>|(a)|[a]|_at_|-at-|(@)|[@]|arroba|at-sign|at sign|chiocciola|arobase|klammeraffe",
+        "at|(at)|[at]|{at}|<at>|(a)|[a]|_at_|-at-|(@)|[@]|*at*|/at/|ät|arroba|at-sign|at sign|snabel-a|apenstaartje|malpa|małpa|chiocciola|arobase|klammeraffe",
     ),
     (
         Class::EMAIL,
@@ -175,8 +187,21 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::PLACE,
-        "live in|lives in|living in|lived in|moved to|moved here from|moved from|come from|comes from|from|born in|based in|resident of|located in|city of|town of|travel to|traveling to|travelling to|visit|visiting|visited|flying to|arrived in|grew up in|city|wohne in|wohnt in|aus|habite à|vivo en|abito a|moro em|woon in|mieszkam w|bor i|asun",
+        "live in|lives in|living in|lived in|live near|lives near|live just outside|reside in|resides in|residing in|moved to|moving to|moved here from|moved from|relocated to|relocating to|relocate to|come from|comes from|came from|originally from|i'm from|i am from|he is from|she is from|he's from|she's from|born in|born and raised in|raised in|based in|based out of|\
+         resident of|residents of|native of|citizen of|located in|headquartered in|city of|town of|village of|county of|province of|home city|home town|hometown|hometown of|home city of|grew up in|grow up in|growing up in|retired to|settled in|stationed in|buried in|died in|raised near|studied in|married in|lives with his family in|place of birth|birthplace|\
+         wohne in|wohnt in|wohnhaft in|lebe in|lebt in|komme aus|kommt aus|geboren in|stamme aus|stammt aus|habite à|habitons à|habite en|vit à|vis à|née à|né à|vivo en|vive en|vivimos en|nací en|nació en|soy de|es de|abito a|abita a|vivo a|vive a|nato a|nata a|sono di|moro em|mora em|vivo em|nasci em|woon in|woont in|geboren te|kom uit|mieszkam w|mieszka w|bor i|bodde i|født i|född i|kommer från|kommer fra|asun|asuu|bydlím v|bydlí v|lakom u|živim u|lakik",
     ),
+    (
+        Class::ROLE,
+        "customer|client|candidate|tenant|landlord|employee|colleague|coworker|manager|contact|guardian|partner|wife|husband|spouse|brother|sister|son|daughter|friend|neighbor|neighbour|doctor|nurse|attorney|lawyer|plaintiff|defendant|witness|passenger|guest|applicant|recipient|beneficiary|student|teacher|member|author|\
+         editor|artist|singer|actor|actress|writer|designer|developer|engineer|coach|player|attendee|attendees|attn|attention|c/o|signed by|witnessed by|written by|reviewed by|submitted by|created by|managed by|led by|founded by|recorded by|performed by|produced by|hosted by|presented by|prepared by|starring|featuring|requested by|opened by|owned by|taught by|played by|composed by|painted by|according to|married to|engaged to|related to|\
+         add|invite|invited|notify|remind|tell|told|ask|asked|email|emailed|cc|bcc|met|meet|hired|interviewed|interview|promoted|contacted|contacting|fn:|author:|organizer:|reporter:|assignee:",
+    ),
+    (
+        Class::TRAVEL,
+        "flight|flights|airport|airline|airlines|hotel|hotels|itinerary|layover|one-way|round-trip|round trip|weather|forecast|temperature|restaurant|restaurants|tour|timezone|time zone|departure|departing|trip|trips|segment|travel|travels|booking|reservation|destination|arrival|capital of|fly|flying|cabin|economy|sightseeing|museum|museums|tourist|route",
+    ),
+    (Class::UNIT, "apt|apt.|suite|apartment"),
 ];
 
 /// Every word with its class, in lower case. Some words are of several classes.

@@ -89,11 +89,14 @@ const KEYS: &[(Field, &str)] = &[
          licencenumber drivinglicence drivinglicense dl dlnumber identitycard idcard personalnumber personnummer governmentid govid taxid taxnumber taxno vat vatid vatnumber nif nie dni cif cpf cnpj rg curp \
          rfc cuit cuil rut pesel nip regon bsn hetu henkilotunnus nino nhs nhsnumber nationalinsurance nationalinsurancenumber codicefiscale fiscalcode taxcode aadhaar aadhar pancard pannumber gstin nric fin \
          sin tfn abn acn medicare medicarenumber mbi npi ein rrn tckn tckimlik kimlikno steuerid steuernummer ustid svnummer ausweisnummer ausweis personalausweis reisepass pass socialinsurancenumber insurancenumber \
-         healthinsurance healthinsurancenumber kvnr patientid mrn medicalrecordnumber voterid memberid nir insee siren siret identitynumber said zaid personalid citizenid residentid tnin thaiid",
+         healthinsurance healthinsurancenumber kvnr patientid mrn medicalrecordnumber voterid memberid nir insee siren siret identitynumber said zaid personalid citizenid residentid tnin thaiid \
+         ird irdnumber nit ruc rif adoszam taj tajszam emso emšo jmbg oib egn cnp ppsn pps afm amka cccd cnic nid bvn inn snils rnokpp vkn vergino cvr cvrnummer orgnr organisationsnummer ytunnus kennitala isikukood asmenskodas personaskods \
+         rodnecislo iqama iqamanumber emiratesid hkid nik ktp mykad sss sssnumber umid utr epic ahv ahvnummer avs svnr rijksregisternummer nationalnumber socialinsurance documentnumber documentno iddocument iddocumentnumber passportid travelerid \
+         healthcard healthcardnumber healthid nationalidno identificationnumber identification citizenship employeeid studentid policynumber insuranceid licenseno licenceno dlno medicareid nhsno alienid aliennumber visanumber",
     ),
     (
         Field::Vehicle,
-        "plate licenseplate licenceplate platenumber registrationplate vehicleregistration kennzeichen matricula targa vin",
+        "plate licenseplate licenceplate platenumber registrationplate vehicleregistration kennzeichen matricula targa vin vinnumber chassisnumber",
     ),
     (Field::Ip, "ip ipaddress ipaddr clientip remoteaddr remoteip sourceip srcip dstip xforwardedfor xrealip"),
     (Field::Wallet, "wallet walletaddress btcaddress ethaddress cryptoaddress bitcoinaddress"),
@@ -118,7 +121,7 @@ const KEYS: &[(Field, &str)] = &[
         Field::Username,
         "username user login loginname userlogin handle screenname nickname nick account_name accountname uname samaccountname twitter github githubuser benutzername usuario utilisateur utente sshuser dbuser ruser osuser createdby updatedby remoteuser",
     ),
-    (Field::UserId, "userid uid customerid accountid userkey memberlogin principal subject sub actorid ownerid"),
+    (Field::UserId, "userid uid customerid accountid userkey memberlogin principal sub actorid ownerid"),
     (
         Field::FirstName,
         "firstname fname givenname forename middlename vorname prenom nombre nome fornamn etunimi imie voornaam first primernombre mothersname fathersname maidenname",
@@ -245,7 +248,18 @@ pub(crate) fn of(key: &str) -> Option<Field> {
     });
     match known {
         // `file_name`, `agent name`, `host`: the last word alone says too little of a name.
-        Some((start, Field::Name)) if start > 0 => person_words(&flat[..start]).then_some(Field::FullName),
+        // `orgnr number`: a number of what is not known.
+        Some((start, Field::Reference))
+            if start > 0
+                && matches!(&flat[start..], b"number" | b"num" | b"id" | b"code" | b"value")
+                && key.contains(' ') =>
+        {
+            None
+        }
+        Some((start, Field::Name)) if start > 0 => match person_words(&flat[..start]) {
+            true => Some(Field::FullName),
+            false => key.contains(' ').then_some(Field::Name),
+        },
         Some((start, Field::Role)) if start > 0 => None,
         Some((start, Field::FirstName | Field::LastName)) if start > 0 && flat.len() - start < 6 => None,
         Some((_, field)) => Some(field),

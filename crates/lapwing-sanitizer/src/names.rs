@@ -33,7 +33,7 @@ pub(crate) struct Known {
 }
 
 /// Longest word that is looked up, in bytes.
-const MAX_NAME: usize = 40;
+pub(crate) const MAX_NAME: usize = 40;
 
 /// Looks a word up, and the parts of one with a hyphen.
 pub(crate) fn known(word: &str) -> Known {
@@ -47,14 +47,30 @@ pub(crate) fn known(word: &str) -> Known {
             let (head, tail) = (WORDS.get(&folded[..hyphen]), WORDS.get(&folded[hyphen + 1..]));
             head & tail & (FIRST | LAST) | (head | tail) & ORDINARY
         }
-        None => WORDS.get(folded),
+        None => match WORDS.get(folded) {
+            0 if is_family_name(folded) => LAST,
+            known => known,
+        },
     };
     let has = |flag| flags & flag != 0;
     Known { first: has(FIRST), last: has(LAST), ordinary: has(ORDINARY), thing: has(THING) }
 }
 
+/// Endings that family names of some language have and hardly any other word has.
+const FAMILY_ENDINGS: [&str; 44] = [
+    "nen", "sson", "dottir", "ovic", "evic", "ikova", "akova", "ankova", "eckova", "ovova", "nski", "wski", "lski",
+    "inska", "owska", "ewska", "ovsky", "insky", "wicz", "czyk", "czak", "escu", "eanu", "opoulos", "opoulou", "akis",
+    "idis", "iadis", "enko", "shvili", "adze", "oglu", "auskas", "auskiene", "evicius", "strom", "qvist", "quist",
+    "gaard", "ssens", "etti", "ucci", "elli", "swamy",
+];
+
+fn is_family_name(folded: &[u8]) -> bool {
+    let ends = |ending: &str| folded.len() > ending.len() + 1 && folded.ends_with(ending.as_bytes());
+    folded.len() >= 6 && FAMILY_ENDINGS.iter().any(|ending| ends(ending))
+}
+
 /// `word` in lower case, without accents, apostrophes and points.
-fn fold<'b>(word: &str, buffer: &'b mut [u8; MAX_NAME * 2]) -> &'b [u8] {
+pub(crate) fn fold<'b>(word: &str, buffer: &'b mut [u8; MAX_NAME * 2]) -> &'b [u8] {
     let mut length = 0;
     if word.is_ascii() {
         for byte in word.bytes().filter(|b| !matches!(b, b'\'' | b'.')) {

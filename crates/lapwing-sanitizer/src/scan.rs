@@ -144,6 +144,8 @@ pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: 
     }
     scan.follow_mentions();
     table::read(&mut scan);
+    username::in_access_logs(&mut scan);
+    person::beside_emails(&mut scan);
     person::propagate(&mut scan);
     scan.found
 }
@@ -194,7 +196,12 @@ impl<'t> Scan<'t> {
     }
 
     fn follow_mentions(&mut self) {
-        let special = Class::SPELLED_AT.or(Class::USERNAME).or(Class::PASSWORD).or(Class::STREET).or(Class::POST_BOX);
+        let special = Class::SPELLED_AT
+            .or(Class::USERNAME)
+            .or(Class::PASSWORD)
+            .or(Class::STREET)
+            .or(Class::POST_BOX)
+            .or(Class::UNIT);
         if !self.mentions.any(special) {
             return;
         }
@@ -211,6 +218,9 @@ impl<'t> Scan<'t> {
             }
             if mention.class.meets(Class::STREET.or(Class::POST_BOX)) {
                 address::around(self, mention);
+            }
+            if mention.class.meets(Class::UNIT) {
+                address::with_unit(self, mention);
             }
         }
     }
@@ -286,7 +296,10 @@ impl<'t> Scan<'t> {
 
     /// Reads the key before the `:` or `=` at `sign` and the value behind it.
     fn assignment(&mut self, sign: usize) {
-        let Some(key) = key_before(self.text, sign) else { return };
+        let Some(mut key) = key_before(self.text, sign) else { return };
+        if VALUE_KEYS.iter().any(|generic| key.eq_ignore_ascii_case(generic)) {
+            key = named_before(self.text, sign).unwrap_or(key);
+        }
         let Some(value) = value_after(self.text, sign + 1) else { return };
         self.note_field(key, value);
     }
@@ -396,7 +409,47 @@ fn key_before(text: &str, sign: usize) -> Option<&str> {
         start += 1;
     }
     let key = text[start..end].trim_matches(['[', ']']);
+    if GENERIC_KEYS.iter().any(|generic| key.eq_ignore_ascii_case(generic)) {
+        return Some(&text[words_before(text, start)..end]);
+    }
     (!key.is_empty()).then_some(key)
+}
+
+/// Keys whose value is named by another attribute: `"name": "email", "value": …`, `<add key="Password" value=…`.
+const VALUE_KEYS: [&str; 4] = ["value", "default", "content", "stringvalue"];
+
+/// What `name=`, `key=` or `id=` calls the value whose sign stands at `sign`.
+fn named_before(text: &str, sign: usize) -> Option<&str> {
+    const REACH: usize = 96;
+    let head = &text[floor(text, sign.saturating_sub(REACH))..sign];
+    // Of one element, entry or line only.
+    let head = &head[head.rfind(['{', '}', '<', '>']).map_or(0, |i| i + 1)..];
+    let name = ["name", "key", "id", "field", "label"]
+        .iter()
+        .filter_map(|name| head.rfind(name).map(|i| i + name.len()))
+        .max()?;
+    let rest = head[name..].trim_start_matches(['"', '\'', ' ', ':', '=']);
+    let length = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'))).unwrap_or(0);
+    let assigned = head[name..head.len() - rest.len()].contains([':', '=']);
+    (assigned && length > 0).then(|| &rest[..length])
+}
+
+/// Keys that say something only with the words before them: `passport number: …`, `tax id: …`.
+const GENERIC_KEYS: [&str; 8] = ["number", "no", "nr", "num", "id", "code", "address", "name"];
+
+/// Where up to three words begin that stand one blank apart before `start`.
+fn words_before(text: &str, start: usize) -> usize {
+    let mut first = start;
+    for _ in 0..3 {
+        let Some(head) = text[..first].strip_suffix(' ') else { break };
+        let word = head.chars().rev().take(20).take_while(|c| c.is_alphabetic() || matches!(c, '\'' | '-'));
+        let length: usize = word.map(char::len_utf8).sum();
+        if length == 0 {
+            break;
+        }
+        first = head.len() - length;
+    }
+    first
 }
 
 /// The value that follows an assignment sign which ends before `at`.

@@ -54,14 +54,17 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     let digits = || text.bytes().any(|b| b.is_ascii_digit());
     let fits = match value.field {
         Field::Street => value.quoted && text.len() >= 2 && (digits() || person::is_capitalized(text)),
-        Field::City => value.quoted && (2..=60).contains(&text.len()) && lettered() && person::is_capitalized(text),
+        Field::City => (2..=60).contains(&text.len()) && lettered() && person::is_capitalized(text),
         Field::PostCode => text.len() <= 12 && digits(),
         Field::Address => text.contains(' ') && lettered() && digits(),
         _ => false,
     };
     let code = || text.contains(['{', '}', '[', '@', '=', '<']) || text.contains("://");
     if fits && !code() {
-        scan.push(value.range.clone(), Location, "address-field", NAMED);
+        // `Address: PSC 8139, Box 3699`: a value without quotes goes on behind its comma.
+        let whole = matches!(value.field, Field::Street | Field::Address) && !value.quoted;
+        let end = if whole { tail(scan.text, value.range.end) } else { value.range.end };
+        scan.push(value.range.start..end, Location, "address-field", NAMED);
     }
 }
 
@@ -76,6 +79,35 @@ pub(crate) fn around(scan: &mut Scan<'_>, mention: Mention) {
     };
     if let Some((range, score)) = found {
         scan.push(trimmed(scan.text, range), Location, "street", score);
+    }
+}
+
+/// Reads the address that the flat or suite of `mention` stands in: what goes back to its first number on this line or the
+/// one before, and its rest. `6750 Koskikatu 25 Apt. 864, Artilleros, Uruguay 64677`.
+pub(crate) fn with_unit(scan: &mut Scan<'_>, mention: Mention) {
+    const REACH: usize = 72;
+    let text = scan.text;
+    let number = text[mention.end..].trim_start_matches(['.', ' ', '#']);
+    let numbered = number.bytes().take(6).take_while(u8::is_ascii_alphanumeric).any(|b| b.is_ascii_digit());
+    if !numbered || !text.as_bytes()[mention.start].is_ascii_uppercase() && !text[..mention.start].ends_with(", ") {
+        return;
+    }
+    let low = (mention.start.saturating_sub(REACH)..mention.start).find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    let head = &text[low..mention.start];
+    // The last sign or word that parts an address from its sentence.
+    let cut = [":", "\"", "|", " is ", " at ", " to ", " in ", " from ", "? ", "! "]
+        .iter()
+        .filter_map(|sign| head.rfind(sign).map(|i| i + sign.len()))
+        .max()
+        .unwrap_or(0);
+    let lines = head.rmatch_indices('\n').nth(1).map_or(0, |(i, _)| i + 1);
+    let head = &head[cut.max(lines)..];
+    let Some(first) = head.find(|c: char| c.is_ascii_digit()) else { return };
+    let capitals = head[first..].chars().filter(|c| c.is_uppercase()).count();
+    let start = mention.start - head.len() + first;
+    if capitals > 0 && (start == 0 || !text.as_bytes()[start - 1].is_ascii_alphanumeric()) {
+        let end = tail(text, text[..mention.start].trim_end_matches([' ', '\n', ',']).len());
+        scan.push(trimmed(text, start..end), Location, "address-with-unit", SHAPED + 6);
     }
 }
 
@@ -153,6 +185,14 @@ fn tail(text: &str, from: usize) -> usize {
         let newlines = rest[..gap].matches('\n').count();
         let comma = rest[..gap].contains(',');
         if gap == 0 || gap > 4 || newlines > 1 {
+            break;
+        }
+        // `74 831 591 office`, `Phone: …`: the next line is another thing.
+        let line = rest[gap..].split('\n').next().unwrap_or_default();
+        let called = line.starts_with(|c: char| c.is_ascii_digit() || c == '(' || c == '+')
+            && line.bytes().take(24).filter(u8::is_ascii_digit).count() >= 7;
+        let label = line.split(' ').next().is_some_and(|word| word.ends_with(':'));
+        if newlines > 0 && (called || label) {
             break;
         }
         // A town follows its postcode without a comma.
@@ -292,9 +332,10 @@ const BEFORE_NAME: &[&str] = &[
     "strada",
     "cours",
 ];
-const AFTER_NAME: [&str; 22] = [
+const AFTER_NAME: [&str; 32] = [
     "straße", "strasse", "str", "str.", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "chaussee", "straat",
-    "laan", "plein", "kade", "gracht", "gatan", "vägen", "katu", "tie", "vej",
+    "laan", "plein", "kade", "gracht", "gatan", "vägen", "katu", "tie", "vej", "gade", "vegen", "veien", "gata",
+    "torget", "utca", "ulica", "cesta", "caddesi", "sokak",
 ];
 
 /// Reads a foreign street from the capitalized word at `start`, if it is one.
@@ -361,6 +402,11 @@ mod tests {
                 ("From SW1A 1AA to EC1A 1BB", &["SW1A 1AA", "EC1A 1BB"]),
                 ("take the first place in line", &[]),
                 ("4 Main points", &[]),
+                (
+                    "The office is at 9554 Gafsa Apt. 981, Toronto, ON 82269",
+                    &["9554 Gafsa Apt. 981, Toronto, ON 82269"],
+                ),
+                ("City: Bjelovar\nnext", &["Bjelovar"]),
             ],
         );
     }

@@ -13,6 +13,7 @@ pub(crate) mod mac;
 pub(crate) mod national;
 pub(crate) mod person;
 pub(crate) mod phone;
+pub(crate) mod place;
 pub(crate) mod secret;
 pub(crate) mod spelled_email;
 pub(crate) mod ssn;
@@ -45,6 +46,8 @@ pub(crate) static FORMATS: &[&[Format]] = &[
     national::oceania::FORMATS,
     national::india::FORMATS,
     national::east_asia::FORMATS,
+    national::eastern::FORMATS,
+    national::latin_america::FORMATS,
     national::others::FORMATS,
 ];
 

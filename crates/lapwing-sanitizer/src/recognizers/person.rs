@@ -4,12 +4,12 @@
 use std::ops::Range;
 
 use crate::context::Class;
-use crate::entity::EntityType::Person;
+use crate::entity::EntityType::{Email, Person};
 use crate::field::Field;
 use crate::formats::{ALONE, NAMED, SHAPED};
 use crate::names::{self, Known};
-use crate::recognizers::address;
-use crate::scan::{FieldValue, Scan};
+use crate::recognizers::{address, place};
+use crate::scan::{FieldValue, Found, Scan};
 
 /// Most words of one name.
 const MAX_WORDS: usize = 6;
@@ -67,10 +67,11 @@ pub(crate) const NOT_A_NAME: [&str; 40] = [
     "store",
 ];
 
+/// A capitalized word or an initial.
 #[derive(Default)]
-struct Word {
-    range: Range<usize>,
-    known: Known,
+pub(crate) struct Word {
+    pub(crate) range: Range<usize>,
+    pub(crate) known: Known,
     initial: bool,
 }
 
@@ -97,8 +98,9 @@ pub(crate) fn at(scan: &mut Scan<'_>, start: usize) {
     if after.next() == Some(&b' ') && after.next().is_some_and(u8::is_ascii_digit) {
         read_streets(scan, words);
     }
-    if let Some((range, score)) = judge(scan, words) {
-        scan.push(range, Person, "name", score);
+    match judge(scan, words) {
+        Some((range, score)) => scan.push(range, Person, "name", score),
+        None => place::at(scan, words),
     }
 }
 
@@ -213,6 +215,8 @@ fn judge(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
         word.known.first
             && (word.is_first() || word.range.start == words[0].range.start || introduced_at(scan, word.range.start))
     });
+    // `The Scott Vodir version`
+    let given = given.or_else(|| (words.len() > 2 && words[0].known.ordinary && words[1].known.first).then_some(1));
     if let Some(given) = given {
         // An unknown word before a known given name is a given name too.
         let unknown = words[..given].iter().rev().take_while(|word| !word.known.ordinary && !word.initial).count();
@@ -238,6 +242,17 @@ fn judge(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
         (true, 1) if lead.known.ordinary => None,
         (true, _) => Some((range(people), SHAPED - 5)),
         (false, 2..=3) if family && !lead.known.ordinary && !upper => Some((range(people), ALONE - 5)),
+        // `Ravil G Yefimov`: an initial between two words stands in names only.
+        (false, 3) if !upper && rest[1].initial && !lead.initial && is_unknown(&rest[..people]) => {
+            Some((range(people), SHAPED - 8))
+        }
+        (false, 2..=3)
+            if !upper
+                && is_unknown(&rest[..people])
+                && has_role(scan, lead.range.start, rest[people - 1].range.end) =>
+        {
+            Some((range(people), ALONE - 8))
+        }
         _ => None,
     }
 }
@@ -267,16 +282,88 @@ fn from_given_name(scan: &Scan<'_>, words: &[Word], unknown: usize) -> Option<(R
     match (lead.is_first() || unknown > 0, end) {
         (true, 2..) => Some((range, ALONE + 3)),
         (true, _) => Some((range, if introduced { ALONE } else { ALONE - 8 })),
-        (false, 2..) if family || introduced => Some((range, ALONE - 3)),
+        (false, 2..) if family || introduced || has_accent(text, &words[1..end]) => Some((range, ALONE - 3)),
+        (false, 2..=3)
+            if !is_verb(&text[lead.range.clone()])
+                && is_unknown(&words[1..end])
+                && words[1..end].iter().all(|w| w.range.len() >= 4 || w.initial) =>
+        {
+            Some((range, ALONE - 9))
+        }
+        (false, 2..) if is_unknown(&words[1..end]) && has_role(scan, lead.range.start, words[end - 1].range.end) => {
+            Some((range, ALONE - 6))
+        }
         (false, _) if introduced && lead.range.len() > 2 => Some((range, ALONE - 8)),
         _ => None,
     }
 }
 
+/// Given names that begin sentences as verbs, months and titles.
+fn is_verb(name: &str) -> bool {
+    const VERBS: [&str; 34] = [
+        "will", "may", "mark", "grant", "chase", "rob", "pat", "max", "jan", "art", "sue", "bill", "drew", "hunter",
+        "faith", "hope", "grace", "joy", "june", "april", "august", "summer", "dawn", "drake", "rich", "frank", "rose",
+        "guy", "dean", "major", "king", "prince", "star", "sky",
+    ];
+    VERBS.iter().any(|verb| name.eq_ignore_ascii_case(verb))
+}
+
+/// Whether no word is an ordinary one.
+fn is_unknown(words: &[Word]) -> bool {
+    words.iter().all(|word| word.initial || !word.known.ordinary && word.range.len() >= 3)
+}
+
+/// Whether a word holds a letter that English has not.
+fn has_accent(text: &str, words: &[Word]) -> bool {
+    words.iter().any(|word| !word.known.ordinary && !text[word.range.clone()].is_ascii())
+}
+
+/// Whether "customer" or "signed by" stands before the words at `start`, or "said" or a bracket with an address behind.
+fn has_role(scan: &Scan<'_>, start: usize, end: usize) -> bool {
+    const SPEAKS: [&str; 26] = [
+        "said",
+        "says",
+        "asked",
+        "asks",
+        "wrote",
+        "writes",
+        "called",
+        "calls",
+        "replied",
+        "confirmed",
+        "agreed",
+        "lives",
+        "works",
+        "joined",
+        "left",
+        "told",
+        "reports",
+        "reported",
+        "requested",
+        "wants",
+        "needs",
+        "listed",
+        "signed",
+        "owes",
+        "complained",
+        "starts",
+    ];
+    let rest = scan.text[end..].strip_prefix(' ').unwrap_or_default();
+    let verb = &rest[..rest.bytes().take(12).take_while(u8::is_ascii_alphabetic).count()];
+    let before = scan.mentions.before(Class::ROLE, start, 4).is_some_and(|mention| {
+        scan.text[mention.end..start].bytes().all(|b| b" .:,(\"'*\t".contains(&b)) && mention.end < start + 1
+    });
+    before || SPEAKS.contains(&verb)
+}
+
 /// Whether "my name is", "Dear", "Mrs" or the like stands right before `at`.
 fn introduced_at(scan: &Scan<'_>, at: usize) -> bool {
+    const LONGEST_SHORT_TITLE: usize = 5;
     scan.mentions.before(Class::NAMING, at, 3).is_some_and(|mention| {
-        scan.text[mention.end..at].bytes().all(|b| b" .:,'\"*\t\n\r".contains(&b)) && mention.end < at
+        let between = &scan.text[mention.end..at];
+        // `Dr. Who` is a title; after `the passenger. Oh` a sentence begins.
+        let sentence = between.starts_with('.') && mention.end - mention.start > LONGEST_SHORT_TITLE;
+        between.bytes().all(|b| b" .:,'\"*\t\n\r".contains(&b)) && mention.end < at && !sentence
     })
 }
 
@@ -348,12 +435,108 @@ fn looks_like_a_name(text: &str, quoted: bool) -> bool {
     }
 }
 
+/// Finds the names that addresses of email repeat: `Adesua Kolade <adesua.k@…>`.
+pub(crate) fn beside_emails(scan: &mut Scan<'_>) {
+    const REACH: usize = 96;
+    const MAX_EMAILS: usize = 64;
+    let emails: Vec<Range<usize>> = scan
+        .found
+        .iter()
+        .filter(|found| found.entity == Email && found.value.is_none())
+        .take(MAX_EMAILS)
+        .map(|found| found.range.clone())
+        .collect();
+    for email in emails {
+        let local = scan.text[email.clone()].split('@').next().unwrap_or_default().to_lowercase();
+        let head = floor(scan.text, email.start.saturating_sub(REACH))..email.start;
+        let tail = email.end..floor(scan.text, (email.end + REACH).min(scan.text.len()));
+        for range in [head, tail] {
+            named_by(scan, range, &local);
+        }
+    }
+}
+
+/// Adds the runs of capitalized words in `range` of which one is a part of `local`.
+fn named_by(scan: &mut Scan<'_>, range: Range<usize>, local: &str) {
+    let text = scan.text;
+    let mut at = range.start;
+    while let Some(offset) = text[at..range.end].find(char::is_uppercase) {
+        let start = at + offset;
+        let apart = text[..start].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        let run = if apart { run_of_capitals(text, start) } else { Run::default() };
+        let words = run.words();
+        let Some(last) = words.last() else {
+            at = start + text[start..].chars().next().map_or(1, char::len_utf8);
+            continue;
+        };
+        at = last.range.end.min(range.end);
+        let inside = words.iter().map(|word| is_part(local, &text[word.range.clone()])).collect::<Vec<_>>();
+        let (Some(from), Some(to)) = (inside.iter().position(|x| *x), inside.iter().rposition(|x| *x)) else {
+            continue;
+        };
+        // A known or unknown word beside the one that the address repeats is the rest of the name.
+        let from = words[..from].iter().rposition(|word| word.known.ordinary).map_or(0, |i| i + 1).min(from);
+        let rest = words[to + 1..].iter().take_while(|word| !word.known.ordinary && !word.known.thing).count();
+        let to = to + rest;
+        if words[from..=to].iter().any(|word| !word.known.ordinary) && !words[from..=to].iter().any(|w| w.known.thing) {
+            scan.push(words[from].range.start..words[to].range.end, Person, "name-of-email", ALONE);
+        }
+    }
+}
+
+/// Whether the word, without accents, is a word of the local part of an address or begins or ends one.
+fn is_part(local: &str, word: &str) -> bool {
+    const ROLES: [&str; 14] = [
+        "info", "sales", "support", "admin", "contact", "hello", "team", "mail", "email", "news", "help", "service",
+        "office", "billing",
+    ];
+    let mut buffer = [0; names::MAX_NAME * 2];
+    if word.len() > names::MAX_NAME {
+        return false;
+    }
+    let folded = std::str::from_utf8(names::fold(word, &mut buffer)).unwrap_or_default();
+    folded.len() >= 3
+        && !ROLES.contains(&folded)
+        && local
+            .split(|c: char| !c.is_alphabetic())
+            .any(|part| part == folded || folded.len() >= 4 && (part.starts_with(folded) || part.ends_with(folded)))
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 /// Finds further mentions of the names found so far.
 pub(crate) fn propagate(scan: &mut Scan<'_>) {
     let names =
         spread(scan.found.iter().filter(|found| found.entity == Person).map(|found| &scan.text[found.range.clone()]));
     for range in mentions(scan.text, &names) {
         scan.push(range, Person, "name-again", ALONE - 9);
+    }
+    listed(scan);
+}
+
+/// Given names that are ordinary words too, in a list of names: `Malon, Mark, Amber and Kaylee`.
+fn listed(scan: &mut Scan<'_>) {
+    const MAX_LISTED: usize = 16;
+    let single = |found: &&Found| found.entity == Person && !scan.text[found.range.clone()].contains(' ');
+    let ends: Vec<usize> = scan.found.iter().filter(single).take(MAX_PROPAGATED).map(|found| found.range.end).collect();
+    for mut end in ends {
+        for _ in 0..MAX_LISTED {
+            let Some(rest) = [", ", " and "].iter().find_map(|sign| scan.text[end..].strip_prefix(sign)) else { break };
+            let start = scan.text.len() - rest.len();
+            let word = start..word_end(scan.text, start);
+            let goes_on = [", ", " and ", "."].iter().any(|sign| scan.text[word.end..].starts_with(sign));
+            let value = &scan.text[word.clone()];
+            if !goes_on || !value.starts_with(char::is_uppercase) || !names::known(value).first {
+                break;
+            }
+            end = word.end;
+            scan.push(word, Person, "name-listed", ALONE - 9);
+        }
     }
 }
 
@@ -420,6 +603,15 @@ mod tests {
                 ("According to Dijkstra's algorithm; see Bellman-Ford and Jenkins.", &[]),
                 ("Mrs. Zborok called. Then Zborok left.", &["Zborok", "Zborok"]),
                 ("The Gold Member, May 24", &[]),
+                ("new Person(\"Adesuwa Zkolade\", \"adesuwa+news@x.co.uk\")", &["Adesuwa Zkolade"]),
+                ("Sales Support <sales.support@x.com>", &[]),
+                ("signed by Qwilfrid Zborok and", &["Qwilfrid Zborok"]),
+                ("Ask Zyxa Järvinen about it", &["Zyxa Järvinen"]),
+                ("for Visual Studio and with Ubuntu", &[]),
+                ("seen Ravil G Yefimov live", &["Ravil G Yefimov"]),
+                ("They had 3: Miguel, Mark, Amber.", &["Miguel", "Mark", "Amber"]),
+                ("3 passengers. Oh, and", &[]),
+                ("Will Kubernetes restart it?", &[]),
             ],
         );
     }

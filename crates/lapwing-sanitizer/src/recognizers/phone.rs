@@ -214,7 +214,7 @@ pub(crate) static FORMATS: &[Format] = &[
         name: "phone-american",
         entity: Phone,
         pattern: r"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-]?[0-9]{4}(?: ?(?:x|ext\.?|extension|#) ?[0-9]{1,6})?",
-        judge: |c| unless_reference(c, SHAPED + 5),
+        judge: american,
     },
     Format {
         name: "phone-trunk",
@@ -247,6 +247,15 @@ pub(crate) static FORMATS: &[Format] = &[
         judge: named,
     },
 ];
+
+/// `200 5567757` is a number like any other; two separators or brackets make it a telephone number.
+fn american(c: &Candidate<'_>) -> Option<u8> {
+    let separators = c.value().bytes().filter(|b| !b.is_ascii_digit()).count();
+    match separators {
+        0 | 1 => c.if_named(Class::PHONE).map(|_| CHECKED - 5),
+        _ => unless_reference(c, SHAPED + 5),
+    }
+}
 
 fn unless_reference(c: &Candidate<'_>, score: u8) -> Option<u8> {
     let named = c.if_named(Class::PHONE);
@@ -334,7 +343,8 @@ fn named(c: &Candidate<'_>) -> Option<u8> {
     if !(7..=15).contains(&d.len()) {
         return None;
     }
-    if is_date(c.value()) || !balanced(c.value()) || c.field == Some(Field::Reference) {
+    let octets = c.value().split('.').count() == 4 && c.value().split('.').all(|part| part.len() <= 3);
+    if is_date(c.value()) || octets || !balanced(c.value()) || c.field == Some(Field::Reference) {
         return None;
     }
     if c.field == Some(Field::Phone) {

@@ -43,7 +43,7 @@ struct Part {
 }
 
 /// Spelled separators, longest first.
-const SEPARATORS: [(&str, char); 27] = [
+const SEPARATORS: [(&str, char); 34] = [
     ("underscore", '_'),
     ("(underscore)", '_'),
     ("[underscore]", '_'),
@@ -71,6 +71,13 @@ const SEPARATORS: [(&str, char); 27] = [
     ("(.)", '.'),
     ("d0t", '.'),
     ("[d]", '.'),
+    ("*dot*", '.'),
+    ("/dot/", '.'),
+    ("punt", '.'),
+    ("kropka", '.'),
+    ("tečka", '.'),
+    ("piste", '.'),
+    ("nokta", '.'),
 ];
 
 /// The separator that `text` begins with, spaces around it included: its length, its sign, whether it was spelled.
@@ -101,13 +108,22 @@ fn label_length(text: &str) -> usize {
     text.bytes().take(63).take_while(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b >= 0x80).count()
 }
 
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 fn domain(text: &str, at: usize) -> Option<Part> {
     let start = at + text[at..].bytes().take(3).take_while(|b| *b == b' ').count();
     let mut part = Part { start, end: start, spelled: false };
     let mut position = start;
     let mut top = None;
     for _ in 0..6 {
-        let mut length = label_length(text.get(position..)?);
+        let rest = text.get(position..)?;
+        let mut length = label_length(rest);
+        length = rest[..floor(rest, length)].find("-dot-").unwrap_or(length);
         while !text.is_char_boundary(position + length) {
             length -= 1;
         }
@@ -193,6 +209,13 @@ fn normalize(value: &str) -> String {
         "-at-",
         "(@)",
         "[@]",
+        "*at*",
+        "/at/",
+        " ät ",
+        " snabel-a ",
+        " apenstaartje ",
+        " małpa ",
+        " malpa ",
         " at sign ",
         " at-sign ",
         " arroba ",

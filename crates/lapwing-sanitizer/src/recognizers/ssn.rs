@@ -37,7 +37,10 @@ pub(crate) static FORMATS: &[Format] = &[
         name: "us-ssn-plain",
         entity: UsSsn,
         pattern: r"[0-9]{9}",
-        judge: |c| (valid(c) && (named(c) || c.alone)).then_some(NAMED + 5),
+        judge: |c| match c.field {
+            Some(Field::Ssn) => valid(c).then_some(CHECKED + 2),
+            _ => (valid(c) && (named(c) || c.alone)).then_some(NAMED + 5),
+        },
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Names of accounts: values of user fields, what follows "user" in logs, home folders, the user of a shell or a URL.
 
 use crate::context::Mention;
-use crate::entity::EntityType::Username;
+use crate::entity::EntityType::{IpAddress, Username};
 use crate::field::Field;
 use crate::formats::{NAMED, SHAPED};
 use crate::scan::{FieldValue, Scan};
@@ -19,6 +19,9 @@ const NOT_PERSONAL: &str = " root admin administrator user users guest system da
 /// The value of a field that names an account.
 pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     let text = &scan.text[value.range.clone()];
+    // `user=jdoe ip=10.1.2.3`: what stands behind a blank is another field.
+    let joined = !value.quoted && scan.text[..value.range.start].ends_with('=');
+    let text = if joined { text.split(' ').next().unwrap_or(text) } else { text };
     let score = match value.field {
         Field::Username => NAMED,
         Field::UserId if text.bytes().any(|b| b.is_ascii_alphabetic()) && !is_generated(text) => SHAPED,
@@ -30,7 +33,7 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         && !is_telling(text)
         && !fills_line(scan.text, value);
     if is_account(text) && !spoken {
-        scan.push(value.range.clone(), Username, "user-field", score);
+        scan.push(value.range.start..value.range.start + text.len(), Username, "user-field", score);
     }
 }
 
@@ -80,20 +83,34 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
     );
 }
 
+/// The account behind the address in a line of an access log: `10.1.2.3 - jdoe [10/Oct/2025:…`.
+pub(crate) fn in_access_logs(scan: &mut Scan<'_>) {
+    let ends: Vec<usize> =
+        scan.found.iter().filter(|found| found.entity == IpAddress).map(|found| found.range.end).collect();
+    for end in ends {
+        let Some(rest) = scan.text[end..].strip_prefix(" - ") else { continue };
+        let length = rest.bytes().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"._@-".contains(b)).count();
+        if rest[length..].starts_with(" [") && is_personal(&rest[..length]) {
+            scan.push(end + 3..end + 3 + length, Username, "access-log", SHAPED);
+        }
+    }
+}
+
 /// Whether `value` is an account of a person and not of a service.
 pub(crate) fn is_personal(value: &str) -> bool {
     is_account(value) && !is_generated(value)
 }
 
-/// The folder after `/home/`, `/Users/` or `C:\Users\`, which ends at `at`.
-pub(crate) fn home(scan: &mut Scan<'_>, at: usize) {
+/// The folder after `/home/`, `/Users/` or `C:\Users\`, which ends at `at`; where `close` is given, it must follow.
+pub(crate) fn home(scan: &mut Scan<'_>, at: usize, close: Option<u8>) {
     let length = scan.text.as_bytes()[at..]
         .iter()
         .take(64)
         .take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
         .count();
     let value = &scan.text[at..at + length];
-    if is_personal(value) {
+    let closed = close.is_none_or(|close| scan.text.as_bytes().get(at + length) == Some(&close));
+    if closed && is_personal(value) {
         scan.push(at..at + length, Username, "home-folder", SHAPED);
     }
 }
@@ -110,7 +127,8 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, strict: bool) {
     let telling = is_telling(value) || next == Some('\'') && !strict;
     let in_log = strict
         && (scan.text[start + value.len()..].starts_with(" from ")
-            || scan.text[start + value.len()..].starts_with(" by "));
+            || scan.text[start + value.len()..].starts_with(" by ")
+            || scan.text[start + value.len()..].starts_with(" : "));
     let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || b"._-".contains(&b));
     if is_account(value) && !generated && !matches!(next, Some('(' | '@' | '/' | '[')) && (!strict || telling || in_log)
     {
@@ -156,6 +174,11 @@ mod tests {
                 ("user root logged in", &[]),
                 (r#"{"role": "user", "content": "hi"}"#, &[]),
                 ("my username is lmorales", &["lmorales"]),
+                ("10.1.2.3 - jdoe [10/Oct/2025:13:55:36 +0200]", &["jdoe"]),
+                ("// TODO(jdoe): remove", &["jdoe"]),
+                ("login failed user=stewart ip=10.1.2.3", &["stewart"]),
+                ("Accepted publickey for jdoe from 10.1.2.3", &["jdoe"]),
+                ("sudo:   jdoe : TTY=pts/0", &["jdoe"]),
             ],
         );
     }

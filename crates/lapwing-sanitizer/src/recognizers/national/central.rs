@@ -31,7 +31,7 @@ pub(crate) static FORMATS: &[Format] = &[
         let d = c.digits();
         weak(c, weighted(&d[..8], &[8, 9, 2, 3, 4, 5, 6, 7]) % 11 % 10 == u32::from(d[8]))
     }),
-    id("pl-id-card", r"(?i)[A-Z]{3} ?[0-9]{6}", polish_card),
+    id("pl-id-card", r"[A-Z]{3} [0-9]{6}|(?i:[A-Z]{3}[0-9]{6})", polish_card),
     id("cz-birth-number", r"[0-9]{6}/[0-9]{3,4}", |c| {
         let d = c.digits();
         let month = (d[2] * 10 + d[3]) % 50 % 20;

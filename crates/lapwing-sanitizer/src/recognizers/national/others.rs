@@ -3,7 +3,8 @@
 use super::{id, is_date, weak};
 use crate::checksum::luhn;
 use crate::context::Class;
-use crate::formats::{ALONE, Format, SHAPED};
+use crate::field::Field;
+use crate::formats::{ALONE, Candidate, Format, SHAPED};
 
 pub(crate) static FORMATS: &[Format] = &[
     id("tr-tckn", r"[1-9][0-9]{10}", |c| {
@@ -26,7 +27,36 @@ pub(crate) static FORMATS: &[Format] = &[
     id("il-identity", r"[0-9]{9}", |c| weak(c, luhn(&c.digits()))),
     id("named-document", r"(?i)[A-Z]{1,3}[- ]?[0-9]{5,9}[A-Z]?", |c| c.if_named(Class::IDENTITY).map(|_| ALONE - 8)),
     id("named-number", r"[0-9]{6,14}", |c| c.if_named(Class::IDENTITY).map(|_| ALONE - 10)),
+    id("named-mixed", r"(?i)[A-Z0-9]+", |c| {
+        let letters = c.value().len() - c.digits;
+        if letters == 0 || c.digits < 2 || !(6..=18).contains(&c.value().len()) {
+            return None;
+        }
+        let vehicle = c.value().len() == 17 && c.digits >= 5;
+        let vehicle = vehicle.then(|| c.if_named(Class::VEHICLE)).flatten();
+        vehicle.or(named_closely(c).then_some(SHAPED - 9))
+    }),
+    id("named-grouped", r"(?i)[0-9]+(?:[-/ ][0-9]+)+(?:-[A-Z])?", |c| {
+        ((7..=15).contains(&c.digits) && named_closely(c)).then_some(SHAPED - 9)
+    }),
+    id("pk-cnic", r"[1-7][0-9]{4}-[0-9]{7}-[0-9]", |c| c.if_checked(true).map(|_| SHAPED)),
+    id("ae-identity", r"784-?(?:19|20)[0-9]{2}-?[0-9]{7}-?[0-9]", |c| {
+        if c.value().contains('-') { Some(SHAPED + 5) } else { c.if_named_or_alone(Class::IDENTITY) }
+    }),
+    id("lk-nic", r"(?i)[0-9]{9}[VX]", |c| c.if_named_or_alone(Class::IDENTITY)),
 ];
+
+/// Whether a field or a word right before says what the candidate is. A form that many things have needs this much.
+fn named_closely(c: &Candidate<'_>) -> bool {
+    const REACH: usize = 24;
+    if c.field.is_some() {
+        return matches!(c.field, Some(Field::Identity | Field::Ssn | Field::Vehicle));
+    }
+    let other =
+        c.mentions.before(Class::REFERENCE.or(Class::PHONE).or(Class::BANK).or(Class::CARD), c.range.start, REACH);
+    let word = c.mentions.before(Class::IDENTITY, c.range.start, REACH);
+    word.is_some_and(|word| other.is_none_or(|other| other.end <= word.end))
+}
 
 #[cfg(test)]
 mod tests {
@@ -43,6 +73,13 @@ mod tests {
                 ("ID number 8001015009087", &["8001015009087"]),
                 ("Plaka numarası 06 A 123", &["06 A 123"]),
                 ("10000000146 requests", &[]),
+                ("passport number: TR5167383", &["TR5167383"]),
+                ("Ausweisnummer M6GW6P2VZ", &["M6GW6P2VZ"]),
+                ("prawo jazdy 47542/00/8364", &["47542/00/8364"]),
+                ("VIN WVWZZZ1JZXW559388", &["WVWZZZ1JZXW559388"]),
+                ("CNIC 37649-4748344-1", &["37649-4748344-1"]),
+                ("build TR5167383a4f", &[]),
+                ("sha WVWZZZ1JZXW559388", &[]),
             ],
         );
     }

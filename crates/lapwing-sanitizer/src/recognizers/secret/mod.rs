@@ -1,6 +1,7 @@
 //! Secrets: keys and tokens by their published formats, passwords and keys by the field or the words before them,
 //! credentials in URLs and headers, cookies, private keys. A rule runs only where its keyword stands.
 
+mod named;
 mod placeholder;
 mod rules;
 
@@ -19,18 +20,34 @@ use crate::field::Field;
 use crate::formats::{CHECKED, Format, NAMED, SHAPED};
 use crate::lexicon::Dictionary;
 use crate::scan::{FieldValue, Scan};
+use named::Kind;
 use placeholder::is_placeholder;
 use rules::{CARRIERS, GENERIC, PREFIXED, VENDORS};
 
 /// Tokens that begin with digits.
-pub(crate) static FORMATS: &[Format] = &[Format {
-    name: "telegram-bot",
-    entity: Secret,
-    pattern: r"[0-9]{5,16}:A[A-Za-z0-9_-]{34,35}",
-    judge: |c| {
-        (c.value().len() >= 43 || c.text[..c.range.start].to_ascii_lowercase().contains("telegr")).then_some(CHECKED)
+pub(crate) static FORMATS: &[Format] = &[
+    Format {
+        name: "telegram-bot",
+        entity: Secret,
+        pattern: r"[0-9]{5,16}:A[A-Za-z0-9_-]{34,35}",
+        judge: |c| {
+            (c.value().len() >= 43 || c.text[..c.range.start].to_ascii_lowercase().contains("telegr"))
+                .then_some(CHECKED)
+        },
     },
-}];
+    Format {
+        name: "facebook-app",
+        entity: Secret,
+        pattern: r"[0-9]{15,16}[|%][A-Za-z0-9_-]{27,40}",
+        judge: |c| (entropy(c.value().as_bytes()) > 3.5).then_some(CHECKED),
+    },
+    Format {
+        name: "asana-pat",
+        entity: Secret,
+        pattern: r"[12]/[0-9]{12,16}(?:/[0-9]{12,16})?:[0-9a-f]{32}",
+        judge: |_| Some(CHECKED + 5),
+    },
+];
 
 /// Longest stretch that a rule with a known prefix reads.
 const MAX_TOKEN: usize = 4096;
@@ -44,16 +61,27 @@ pub(crate) enum Keyword {
     Vendor,
     /// `token`, `secret`, `api_key`: the same, for any service.
     Generic,
+    /// `_key`, `Key`: the same, if the value is long and random.
+    Key,
     /// `Bearer`, `curl -u`: the next word is the secret.
     Carrier,
     Pem,
     Home,
+    /// `login(`: the second argument is a password.
+    Call,
+    /// `TODO(`: an account.
+    Note,
 }
 
 /// The words that tell of a secret or of an account without a long value.
 pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
     let homes = list("/home/|/users/|\\users\\", Keyword::Home);
-    list(CARRIERS, Keyword::Carrier).chain(list("-----begin", Keyword::Pem)).chain(homes)
+    let calls = ".login(|.auth(|authenticate(|basicauth(|setcredentials(|usernamepasswordcredentials(";
+    // The halves of this one are too short for a value.
+    let halves = (0..).zip(PREFIXED).filter(|(_, rule)| rule.name == "sidekiq");
+    let halves = halves.map(|(number, _)| ("contribsys", Keyword::Prefix(number)));
+    let accounts = homes.chain(halves).chain(list("todo(|fixme(", Keyword::Note)).chain(list(calls, Keyword::Call));
+    list(CARRIERS, Keyword::Carrier).chain(list("-----begin", Keyword::Pem)).chain(accounts)
 }
 
 fn list(words: &'static str, keyword: Keyword) -> impl Iterator<Item = (&'static str, Keyword)> {
@@ -77,7 +105,11 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let rules = (0..).zip(PREFIXED);
     let prefixes = rules.flat_map(|(number, rule)| list(rule.keywords, Keyword::Prefix(number)));
     let mut words: BTreeMap<Vec<u8>, Vec<Keyword>> = BTreeMap::new();
-    for (word, keyword) in list(VENDORS, Keyword::Vendor).chain(list(GENERIC, Keyword::Generic)).chain(prefixes) {
+    for (word, keyword) in list(VENDORS, Keyword::Vendor)
+        .chain(list(GENERIC, Keyword::Generic))
+        .chain(list("key", Keyword::Key))
+        .chain(prefixes)
+    {
         words.entry(word.as_bytes().to_ascii_lowercase()).or_default().push(keyword);
     }
     let mut pairs = Box::new([0; PAIRS / 64]);
@@ -100,11 +132,9 @@ static RULES: LazyLock<dense::DFA<Vec<u32>>> = LazyLock::new(|| {
         .expect("the rules hold valid patterns")
 });
 
-/// How far before its value a word that names it may begin, in bytes: its own length, the rest of the identifier, the
-/// signs between.
-const REACH: usize = 24 + MAX_IDENTIFIER + MAX_SIGNS;
-const MAX_IDENTIFIER: usize = 40;
-const MAX_SIGNS: usize = 24;
+/// How far before its value a word that names it may begin, in bytes: its own length, the rest of the identifier, what
+/// stands between.
+const REACH: usize = 24 + named::MAX_IDENTIFIER + named::MAX_SIGNS + 16;
 
 /// Follows `keywords`, and those that stand in or before one of `values`.
 pub(crate) fn keywords(scan: &mut Scan<'_>, keywords: &[(Keyword, usize, usize)], values: &[Range<usize>]) {
@@ -138,11 +168,14 @@ fn within(scan: &mut Scan<'_>, range: Range<usize>) {
 fn follow(scan: &mut Scan<'_>, keyword: Keyword, start: usize, end: usize) {
     match keyword {
         Keyword::Prefix(number) => prefixed(scan, usize::from(number), start),
-        Keyword::Vendor => named(scan, start, end, true),
-        Keyword::Generic => named(scan, start, end, false),
+        Keyword::Vendor => named::read(scan, start, end, Kind::Vendor),
+        Keyword::Generic => named::read(scan, start, end, Kind::Generic),
+        Keyword::Key => named::read(scan, start, end, Kind::Key),
         Keyword::Carrier => carried(scan, start, end),
         Keyword::Pem => pem(scan, start),
-        Keyword::Home => super::username::home(scan, end),
+        Keyword::Home => super::username::home(scan, end, None),
+        Keyword::Call => argument(scan, end),
+        Keyword::Note => super::username::home(scan, end, Some(b')')),
     }
 }
 
@@ -151,7 +184,7 @@ fn prefixed(scan: &mut Scan<'_>, number: usize, start: usize) {
     let bytes = scan.text.as_bytes();
     let rule = &PREFIXED[number];
     let Some(start) = start.checked_sub(rule.back) else { return };
-    if start > 0 && bytes[start - 1].is_ascii_alphanumeric() && !rule.inside {
+    if start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || bytes[start - 1] == b'+') && !rule.inside {
         return;
     }
     let end = bytes.len().min(start + MAX_TOKEN);
@@ -161,6 +194,7 @@ fn prefixed(scan: &mut Scan<'_>, number: usize, start: usize) {
     if value.bytes().filter(u8::is_ascii_digit).count() < rule.digits
         || entropy(value.as_bytes()) < rule.entropy
         || placeholder::is_dummy_token(value)
+        || matches!(bytes.get(start + length), Some(b'#' | b'*'))
     {
         return;
     }
@@ -186,96 +220,19 @@ fn longest(rules: &dense::DFA<Vec<u32>>, number: usize, bytes: &[u8]) -> Option<
     if rules.is_match_state(rules.next_eoi_state(state)) { Some(bytes.len()) } else { found }
 }
 
-/// A value that is assigned to an identifier which holds the keyword `start..end`.
-fn named(scan: &mut Scan<'_>, start: usize, end: usize, vendor: bool) {
-    let bytes = scan.text.as_bytes();
-    if start > 0 {
-        let before = bytes[start - 1];
-        let camel = before.is_ascii_lowercase() && bytes[start].is_ascii_uppercase();
-        if before.is_ascii_alphanumeric() && !camel && (vendor || before.is_ascii_digit()) {
-            return;
-        }
-    }
-    // `sumOfExposures` does not name `sumo`.
-    if bytes[start..end].windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()) && vendor {
-        return;
-    }
-    let Some(range) = assigned_value(scan.text, end) else { return };
-    let identifier = scan.text[start..range.start].trim_end_matches(|c: char| !c.is_alphanumeric());
-    let value = &scan.text[range.clone()];
-    if is_placeholder(value) || !is_random(value, vendor, identifier) {
-        return;
-    }
-    scan.push(range, Secret, if vendor { "vendor-key" } else { "generic-key" }, NAMED + 5);
-}
-
-/// The token that follows the rest of an identifier and a sign of assignment.
-fn assigned_value(text: &str, end: usize) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    let identifier = bytes[end..]
-        .iter()
-        .take(MAX_IDENTIFIER)
-        .take_while(|b| b.is_ascii_alphanumeric() || b"_-. ".contains(b))
-        .count();
-    let mut at = end + identifier;
-    let signs = bytes[at..].iter().take(MAX_SIGNS).take_while(|b| b" \t\r\n\"'`:=,>|?.([".contains(b)).count();
-    let assigned = bytes[at..at + signs].iter().any(|b| b":=,>|".contains(b));
-    at += signs;
-    if !assigned {
-        return None;
-    }
-    let length =
-        bytes[at..].iter().take(200).take_while(|b| b.is_ascii_alphanumeric() || b"+/=_.~-".contains(b)).count();
-    let value = text[at..at + length].trim_end_matches('.');
-    // A call, a path or an index that goes on is code, not a value.
-    let next = bytes.get(at + value.len());
-    (value.len() >= 10 && !matches!(next, Some(b'(' | b'[' | b'{' | b'$' | b'@' | b'%'))).then(|| at..at + value.len())
-}
-
-/// Whether a value was made by a generator and not by a person naming something.
-fn is_random(value: &str, vendor: bool, identifier: &str) -> bool {
-    const SECRET_WORDS: [&str; 14] = [
-        "key", "token", "secret", "auth", "password", "pass", "cred", "client", "api", "access", "id", "private",
-        "sid", "dsn",
-    ];
-    let lower = identifier.to_ascii_lowercase();
-    if (lower.ends_with("key_id") || lower.ends_with("keyid")) && !lower.contains("access") {
-        return false;
-    }
-    let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    let uppers = value.bytes().filter(u8::is_ascii_uppercase).count();
-    let lowers = value.bytes().filter(u8::is_ascii_lowercase).count();
-    let bits = entropy(value.as_bytes());
-    let uuid = value.len() == 36 && value.bytes().filter(|b| *b == b'-').count() == 4;
-    let says_secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
-    if uuid {
-        return says_secret && digits >= 6;
-    }
-    let path = value.matches('/').count() > 2 || value.starts_with('/') || value.contains("//") || value.contains("..");
-    let dotted_words = value
-        .split(['.', '-', '_', '/'])
-        .filter(|part| part.len() >= 3 && part.bytes().all(|b| b.is_ascii_alphabetic()))
-        .count()
-        >= 3;
-    if path || dotted_words || digits < 2 || uppers + lowers == 0 {
-        return false;
-    }
-    match vendor {
-        true => value.len() >= 14 && bits >= 2.9 && (says_secret || (value.len() >= 20 && bits >= 3.3)),
-        false => value.len() >= 10 && bits >= 3.0,
-    }
-}
-
 /// Names of schemes between a header and its secret.
 const SCHEMES: [&str; 8] = ["bearer ", "basic ", "token ", "apikey ", "api-token ", "flyv1 ", "token=", "digest "];
 
 /// The word that the header or option `start..end` carries.
 fn carried(scan: &mut Scan<'_>, start: usize, end: usize) {
     let bytes = scan.text.as_bytes();
-    let blank = |b: &u8| b" \t\"':=,".contains(b);
-    let glued = start > 0 && bytes[start - 1].is_ascii_alphanumeric();
+    let keyword = scan.text[start..end].trim_end();
+    let option = keyword.ends_with("-u") || keyword.ends_with("--user");
+    // `-u ":password"`: the colon of an option is part of its value.
+    let blank = |b: &u8| b" \t\"'=".contains(b) || !option && b":,".contains(b);
+    let glued = bytes[start].is_ascii_alphanumeric() && start > 0 && bytes[start - 1].is_ascii_alphanumeric();
     let mut at = end + bytes[end..].iter().take(8).take_while(|b| blank(b)).count();
-    if glued || !blank(&bytes[at - 1]) {
+    if glued || !blank(&bytes[at - 1]) && !bytes[at - 1].is_ascii_punctuation() {
         return;
     }
     while let Some(scheme) = SCHEMES.iter().find(|scheme| starts_with(bytes, at, scheme)) {
@@ -284,9 +241,8 @@ fn carried(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let word = bytes[at..].iter().take(MAX_TOKEN);
     let length = word.take_while(|b| b.is_ascii_graphic() && !b"\"'`,;<>(){}[]\\|".contains(b)).count();
-    let value = scan.text[at..at + length].trim_end_matches(['.', ':', '$']);
-    let keyword = scan.text[start..end].trim_end();
-    let option = keyword.ends_with("-u") || keyword.ends_with("--user");
+    let value = &scan.text[at..at + length];
+    let value = if option { value } else { value.trim_end_matches(['.', ':', '$']) };
     let secret = match option {
         true => is_login(value),
         false => is_token(value),
@@ -304,10 +260,12 @@ fn starts_with(bytes: &[u8], at: usize, word: &str) -> bool {
 fn is_login(value: &str) -> bool {
     match value.split_once(':') {
         Some((user, password)) => {
-            !user.is_empty()
-                && password.len() >= 3
-                && !is_placeholder(password)
-                && !is_placeholder(user)
+            let telling = |value: &str| value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit());
+            (user.is_empty() && telling(password)
+                || password.is_empty() && telling(user)
+                || !user.is_empty() && password.len() >= 3)
+                && (password.is_empty() || !is_placeholder(password))
+                && (user.is_empty() || !is_placeholder(user))
                 && !password.starts_with("//")
         }
         None => value.len() >= 16 && value.bytes().any(|b| b.is_ascii_digit()),
@@ -389,7 +347,9 @@ pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
         " lautet ",
     ];
     let rest = &scan.text[mention.end..];
-    let Some(verb) = VERBS.iter().find(|verb| rest.starts_with(**verb)) else { return };
+    let bare = if rest.starts_with(' ') { Some(&" ") } else { None };
+    let stated = VERBS.iter().find(|verb| rest.starts_with(**verb));
+    let Some(verb) = stated.or(bare) else { return };
     let body = rest[verb.len()..].trim_start_matches(['"', '\'', '`', ' ', '*', '“']);
     let start = scan.text.len() - body.len();
     let length =
@@ -413,10 +373,40 @@ pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
             5
         }
         && telling
+        && (stated.is_some() || is_strong(value))
         && !code
         && !is_placeholder(value)
     {
         scan.push(start..start + value.len(), Secret, "told", NAMED);
+    }
+}
+
+/// Whether a word is hardly anything but a password: `Tr0ub4dor`, `bluebird?42`.
+fn is_strong(value: &str) -> bool {
+    let has = |kind: fn(u8) -> bool| value.bytes().any(kind);
+    let sign = has(|b| b"!#$%&*?@^".contains(&b));
+    (8..=64).contains(&value.len())
+        && has(|b| b.is_ascii_digit())
+        && has(|b| b.is_ascii_lowercase())
+        && (sign || has(|b| b.is_ascii_uppercase()))
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&*?@^_-+".contains(&b))
+}
+
+/// The second of two words in quotes behind `login(` or `auth(`.
+fn argument(scan: &mut Scan<'_>, at: usize) {
+    const MAX_ARGUMENTS: usize = 160;
+    let end = floor(scan.text, at + MAX_ARGUMENTS).max(at);
+    let call = &scan.text[at..end];
+    let Some(quote) = call.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return };
+    let mut words = call.split(quote);
+    let (Some(_), Some(_), Some(between), Some(value), Some(_)) =
+        (words.next(), words.next(), words.next(), words.next(), words.next())
+    else {
+        return;
+    };
+    if between.trim() == "," && value.len() >= 5 && !value.contains(' ') && !is_placeholder(value) {
+        let start = at + (value.as_ptr() as usize - call.as_ptr() as usize);
+        scan.push(start..start + value.len(), Secret, "argument", NAMED);
     }
 }
 
@@ -427,7 +417,8 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         Field::Password => {
             let end = if value.quoted { text.len() } else { text.find(' ').unwrap_or(text.len()) };
             let text = text[..end].trim_end_matches([')', '.', ',']);
-            let prose = text.contains(' ') && text.split(' ').count() > 4;
+            let path = text.starts_with(['/', '~']) || text.contains(":\\");
+            let prose = path || text.contains(' ') && text.split(' ').count() > 4;
             let word = !value.quoted && text.bytes().all(|b| b.is_ascii_lowercase());
             if text.len() >= 4 && !prose && !word && !is_placeholder(text) {
                 scan.push(value.range.start..value.range.start + text.len(), Secret, "password-field", NAMED + 10);

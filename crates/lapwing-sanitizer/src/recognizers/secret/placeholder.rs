@@ -75,9 +75,19 @@ pub(super) fn is_placeholder(value: &str) -> bool {
 pub(super) fn is_dummy_token(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let run = value.as_bytes().windows(6).any(|w| w.iter().all(|b| *b == w[0]));
-    run || ["xxxx", "****", "example", "...", "your", "placeholder", "abcdefghijklmnop", "1234567890abcdef"]
-        .iter()
-        .any(|part| lower.contains(part))
+    run || is_worded(value)
+        || ["xxxx", "****", "example", "...", "your", "placeholder", "abcdefghijklmnop", "1234567890abcdef"]
+            .iter()
+            .any(|part| lower.contains(part))
+}
+
+/// Whether a long token without digits is made of words: `SlackAppConfigurationTokenHere`.
+fn is_worded(value: &str) -> bool {
+    let count = |kind: fn(&u8) -> bool| value.bytes().filter(kind).count();
+    count(u8::is_ascii_digit) < 2
+        && value.len() >= 20
+        && count(u8::is_ascii_uppercase) * 4 < value.len()
+        && count(u8::is_ascii_lowercase) > 0
 }
 
 /// `MY_API_KEY`, `FLY_API_TOKEN`: the name of a variable.

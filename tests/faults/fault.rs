@@ -20,6 +20,7 @@ pub enum Fault {
     Terminate,
     TornLog,
     HalfState,
+    Points,
     Burst,
     Queries,
     Poison,
@@ -46,23 +47,25 @@ pub struct Harm {
     pub faults: Vec<String>,
 }
 
-const EMBEDDED: [Fault; 10] = [
+const EMBEDDED: [Fault; 11] = [
     Fault::Kill,
     Fault::KillTwice,
     Fault::Pause,
     Fault::Terminate,
     Fault::TornLog,
     Fault::HalfState,
+    Fault::Points,
     Fault::Burst,
     Fault::Queries,
     Fault::Poison,
     Fault::Repeats,
 ];
 
-const KAFKA: [Fault; 11] = [
+const KAFKA: [Fault; 12] = [
     Fault::KillIngest,
     Fault::KillStore,
     Fault::KillDetector,
+    Fault::Points,
     Fault::Zombie,
     Fault::Rebalance,
     Fault::BrokerKill,
@@ -106,6 +109,7 @@ impl Fault {
             Self::Terminate => ("terminate", "SIGTERM under load: drains and exits with 0 in time"),
             Self::TornLog => ("torn-log", "kill -9, with half a write at the end of the bus's journal"),
             Self::HalfState => ("half-state", "kill -9 while the detector's state was being written"),
+            Self::Points => ("points", "the process ends itself right before or after a write becomes durable"),
             Self::Burst => ("burst", "100 times the rate for some seconds"),
             Self::Queries => ("queries", "a storm of slow queries"),
             Self::Poison => ("poison", "a tenth of the items is no event"),
@@ -148,6 +152,7 @@ impl Fault {
             }
             Self::TornLog => torn_log(at, random),
             Self::HalfState => half_state(at, random),
+            Self::Points => points(at, random).await,
             Self::Burst => burst(at, load, random, &mut harm).await,
             Self::Queries => queries(at, random).await,
             Self::Poison | Self::Repeats => sleep(random.millis(1000, 2000)).await,
@@ -212,6 +217,28 @@ fn half_state(at: &mut Installation, random: &mut Random) {
     let length = usize::try_from(random.below(5000)).unwrap();
     std::fs::write(folder.join("state.new"), random.bytes(length)).unwrap();
     at.bring_up("up");
+}
+
+/// The places in the code where a write becomes durable, with the role they are in over Kafka.
+const POINTS: [(&str, Option<&str>); 6] = [
+    ("bus::commit", None),
+    ("bus::committed", None),
+    ("store::commit", Some("store")),
+    ("store::committed", Some("store")),
+    ("detector::save", Some("detector")),
+    ("detector::saved", Some("detector")),
+];
+
+async fn points(at: &mut Installation, random: &mut Random) {
+    let points: Vec<_> = POINTS.iter().filter(|(_, role)| at.bus == Bus::Embedded || role.is_some()).collect();
+    let (point, role) = points[usize::try_from(random.below(points.len() as u64)).unwrap()];
+    let role = if at.bus == Bus::Embedded { "up" } else { role.unwrap() };
+    at.kill(role);
+    // Not at the first passes, or it would never get ready.
+    let passes = 1 + random.below(if point.starts_with("detector") { 2 } else { 20 });
+    at.bring_up_with(role, &[("FAILPOINTS", &format!("{point}={passes}*off->return"))]);
+    assert!(at.ended(role).await, "{role} does not come by {point}");
+    at.bring_up(role);
 }
 
 async fn burst(at: &mut Installation, load: &Load, random: &mut Random, harm: &mut Harm) {

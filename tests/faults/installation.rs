@@ -12,7 +12,7 @@ use lapwing_bus::{Source, Start, Subscription};
 use tempfile::TempDir;
 
 use crate::check::{self, Disorder};
-use crate::support::{Server, repository};
+use crate::support::{Server, repository, wait_for};
 
 /// What the processes talk over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,6 +68,11 @@ impl Installation {
     /// Starts a process and waits until it is ready. Another name than that of a role is a further process of the
     /// role that the name begins with.
     pub fn bring_up(&mut self, name: &'static str) {
+        self.bring_up_with(name, &[]);
+    }
+
+    /// As `bring_up`, with more in the environment.
+    pub fn bring_up_with(&mut self, name: &'static str, more: &[(&str, &str)]) {
         self.healed = Instant::now();
         let role = name.split('-').next().unwrap();
         let home = self.home(name);
@@ -82,8 +87,17 @@ impl Installation {
         if self.bus == Bus::Kafka {
             environment.extend([("LAPWING__BUS__KIND", "kafka"), ("LAPWING__BUS__KAFKA__BROKERS", &self.broker)]);
         }
+        environment.extend(more);
         let server = Server::start(role, &home, &environment);
         self.running.insert(name, server);
+    }
+
+    /// Waits until a process has ended by itself; false if it does not.
+    pub async fn ended(&mut self, name: &str) -> bool {
+        let server = self.running.get_mut(name).unwrap();
+        let ended = wait_for(async || server.has_ended().then_some(())).await.is_some();
+        self.running.remove(name);
+        ended
     }
 
     pub fn kill(&mut self, name: &str) {

@@ -148,6 +148,11 @@ impl Server {
         }
     }
 
+    /// Whether it is not running any more.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Sends SIGTERM.
     pub fn ask_to_stop(&self) {
         self.signal("-TERM");

@@ -60,6 +60,8 @@ fn execute(cli: Cli) -> Result<()> {
 }
 
 fn serve(role: Role, settings: Settings) -> Result<()> {
+    #[cfg(feature = "faults")]
+    let _points = fail::FailScenario::setup();
     telemetry::install(&settings.telemetry);
     telemetry::hide_panic_messages();
     block_on(roles::run(role, settings))

@@ -227,7 +227,11 @@ impl Writer {
         }
         let moves = || writes.iter().flat_map(|write| &write.moves);
         moves().for_each(|(place, next)| log.put_group_offset(&mut batch, place, *next));
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("bus::commit", |_| std::process::abort());
         batch.commit()?;
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("bus::committed", |_| std::process::abort());
 
         self.state.groups().extend(moves().cloned());
         self.publish(moved);

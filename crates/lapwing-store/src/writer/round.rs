@@ -144,7 +144,11 @@ impl Round {
         let mut commit = || -> Result<(), TantivyError> {
             let mut prepared = open.writer.prepare_commit()?;
             prepared.set_payload(&payload.write());
+            #[cfg(feature = "failpoints")]
+            fail::fail_point!("store::commit", |_| std::process::abort());
             prepared.commit()?;
+            #[cfg(feature = "failpoints")]
+            fail::fail_point!("store::committed", |_| std::process::abort());
             // Tantivy renames meta.json into place without making the rename durable.
             sync_dir(&self.partitions[&id].path).map_err(TantivyError::from)?;
             Ok(())

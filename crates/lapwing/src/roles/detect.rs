@@ -77,7 +77,11 @@ impl State {
         file.write_all(b"\n")?;
         file.write_all(&self.detector.snapshot())?;
         file.sync_all()?;
+        #[cfg(feature = "faults")]
+        fail::fail_point!("detector::save", |_| std::process::abort());
         fs::rename(&new, &self.path)?;
+        #[cfg(feature = "faults")]
+        fail::fail_point!("detector::saved", |_| std::process::abort());
         fs::File::open(folder)?.sync_all()?;
         Ok(())
     }

@@ -90,7 +90,7 @@ const KEYS: &[(Field, &str)] = &[
          rfc cuit cuil rut pesel nip regon bsn hetu henkilotunnus nino nhs nhsnumber nationalinsurance nationalinsurancenumber codicefiscale fiscalcode taxcode aadhaar aadhar pancard pannumber gstin nric fin \
          sin tfn abn acn medicare medicarenumber mbi npi ein rrn tckn tckimlik kimlikno steuerid steuernummer ustid svnummer ausweisnummer ausweis personalausweis reisepass pass socialinsurancenumber insurancenumber \
          healthinsurance healthinsurancenumber kvnr patientid mrn medicalrecordnumber voterid memberid nir insee siren siret identitynumber said zaid personalid citizenid residentid tnin thaiid \
-         ird irdnumber nit ruc rif adoszam taj tajszam emso emšo jmbg oib egn cnp ppsn pps afm amka cccd cnic nid bvn inn snils rnokpp vkn vergino cvr cvrnummer orgnr organisationsnummer ytunnus kennitala isikukood asmenskodas personaskods \
+         umsatzsteuerid btwid btwnummer ird irdnumber nit ruc rif adoszam taj tajszam emso emšo jmbg oib egn cnp ppsn pps afm amka cccd cnic nid bvn inn snils rnokpp vkn vergino cvr cvrnummer orgnr organisationsnummer ytunnus kennitala isikukood asmenskodas personaskods \
          rodnecislo iqama iqamanumber emiratesid hkid nik ktp mykad sss sssnumber umid utr epic ahv ahvnummer avs svnr rijksregisternummer nationalnumber socialinsurance documentnumber documentno iddocument iddocumentnumber passportid travelerid \
          healthcard healthcardnumber healthid nationalidno identificationnumber identification citizenship employeeid studentid policynumber insuranceid licenseno licenceno dlno medicareid nhsno alienid aliennumber visanumber",
     ),

@@ -9,7 +9,7 @@ use crate::custom::Custom;
 use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
 use crate::formats::{self, Candidate};
-use crate::recognizers::{address, bank, crypto, email, ip, person, secret, spelled_email, url, username};
+use crate::recognizers::{address, bank, card, crypto, email, ip, person, secret, spelled_email, url, username};
 use crate::settle::{normalize, settle};
 use crate::table;
 use crate::triggers::{Signs, Trigger};
@@ -177,7 +177,10 @@ impl<'t> Scan<'t> {
     fn follow(&mut self, trigger: Trigger, at: usize, nesting: usize) {
         match trigger {
             Trigger::At => email::around(self, at),
-            Trigger::Digit => self.tokens_from_digit(at),
+            Trigger::Digit => {
+                card::spaced(self, at);
+                self.tokens_from_digit(at);
+            }
             Trigger::Colon => ip::v6(self, at),
             Trigger::Assign => self.assignment(at),
             Trigger::Tag => self.element(at),

@@ -5,6 +5,7 @@ use crate::context::Class;
 use crate::entity::EntityType::BankAccount;
 use crate::field::Field;
 use crate::formats::{ALONE, Candidate, Format, NAMED, SHAPED};
+use crate::recognizers::phone;
 use crate::scan::{FieldValue, Scan};
 
 pub(crate) static FORMATS: &[Format] = &[
@@ -74,7 +75,7 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
 
 fn account(c: &Candidate<'_>) -> Option<u8> {
     let sought = c.alone || c.field == Some(Field::Bank) || c.mentions.any(Class::BANK);
-    if !(6..=18).contains(&c.digits) || !sought {
+    if !(6..=18).contains(&c.digits) || !sought || phone::is_date(c.value()) {
         return None;
     }
     let d = c.digits();

@@ -5,6 +5,7 @@ use crate::context::Class;
 use crate::entity::EntityType::CreditCard;
 use crate::field::Field;
 use crate::formats::{CHECKED, Candidate, Format, NAMED};
+use crate::scan::Scan;
 
 pub(crate) static FORMATS: &[Format] = &[
     Format { name: "card", entity: CreditCard, pattern: r"[0-9]+(?:[ .-][0-9]+)*", judge: number },
@@ -31,11 +32,33 @@ fn number(c: &Candidate<'_>) -> Option<u8> {
         return None;
     }
     let named = c.near(Class::CARD);
+    // A business number of France and an identity number of South Africa have the same sum.
+    let identity = c.field == Some(Field::Identity) || c.mentions.before(Class::IDENTITY, c.range.start, 16).is_some();
+    if identity && !named {
+        return Some(NAMED);
+    }
     let bare = issued(&d) && !c.is_reference() && d.len() >= 13;
     match (named, bare || (c.alone && d.len() >= 13)) {
         (true, _) => Some(CHECKED + 2),
         (_, true) => Some(CHECKED),
         _ => None,
+    }
+}
+
+/// A number whose digits stand apart, one by one: `4 0 1 2 8 8 …`. `digit` is the first of them.
+pub(crate) fn spaced(scan: &mut Scan<'_>, digit: usize) {
+    const MAX_DIGITS: usize = 19;
+    let (head, bytes) = scan.text.as_bytes().split_at(digit);
+    if matches!(head, [.., b'0'..=b'9', b' ' | b'-' | b'.']) {
+        return;
+    }
+    let Some(sign @ (b' ' | b'-' | b'.')) = bytes.get(1).copied() else { return };
+    let digit_at = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    let more = (1..MAX_DIGITS).take_while(|n| bytes.get(2 * n - 1) == Some(&sign) && digit_at(2 * n)).count();
+    let d: Vec<u8> = bytes.iter().step_by(2).take(more + 1).map(|b| b.wrapping_sub(b'0')).collect();
+    let ends = !bytes.get(2 * more + 1).is_some_and(u8::is_ascii_alphanumeric);
+    if ends && d.len() >= 13 && issued(&d) && luhn(&d) {
+        scan.push(digit..digit + 2 * more + 1, CreditCard, "card-spaced", CHECKED);
     }
 }
 
@@ -104,6 +127,8 @@ mod tests {
                 (r#"{"ref": "4012 8888 8888 1881"}"#, &[]),
                 (r#"{"card_number": 4012888888881881}"#, &["4012888888881881"]),
                 ("at 1698898427000", &[]),
+                ("pay with 4 0 1 2 8 8 8 8 8 8 8 8 1 8 8 1 now", &["4 0 1 2 8 8 8 8 8 8 8 8 1 8 8 1"]),
+                ("row 4 0 1 2 8 8 8 8 8 8 8 8 1 8 8 2 now", &[]),
                 ("cvv 123", &["123"]),
                 ("room 123", &[]),
             ],

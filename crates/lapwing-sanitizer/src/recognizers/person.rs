@@ -24,47 +24,18 @@ const PARTICLES: [&str; 27] = [
 ];
 
 /// Words that organizations, places and things have in their names and people do not.
-pub(crate) const NOT_A_NAME: [&str; 40] = [
-    "inc",
-    "ltd",
-    "llc",
-    "corp",
-    "gmbh",
-    "company",
-    "group",
-    "team",
-    "service",
-    "services",
-    "server",
-    "api",
-    "plan",
-    "bank",
-    "university",
-    "school",
-    "hospital",
-    "hotel",
-    "airlines",
-    "systems",
-    "software",
-    "technologies",
-    "solutions",
-    "department",
-    "office",
-    "agent",
-    "assistant",
-    "bot",
-    "model",
-    "street",
-    "road",
-    "avenue",
-    "club",
-    "orchestra",
-    "foundation",
-    "institute",
-    "algorithm",
-    "theorem",
-    "method",
-    "store",
+#[rustfmt::skip]
+pub(crate) const NOT_A_NAME: [&str; 94] = [
+    "inc", "ltd", "llc", "corp", "gmbh", "company", "group", "team", "service", "services", "server", "api",
+    "plan", "bank", "university", "school", "hospital", "hotel", "airlines", "systems", "software",
+    "technologies", "solutions", "department", "office", "agent", "assistant", "bot", "model", "street", "road",
+    "avenue", "club", "orchestra", "foundation", "institute", "algorithm", "theorem", "method", "store", "labs",
+    "lab", "studio", "studios", "capital", "ventures", "partners", "holdings", "hall", "college", "pictures",
+    "records", "press", "media", "networks", "network", "motors", "insurance", "pacific", "atlantic",
+    "corporation", "limited", "plc", "associates", "consulting", "industries", "international", "logistics",
+    "airways", "pharmaceuticals", "conference", "festival", "museum", "library", "theatre", "award", "awards",
+    "prize", "cup", "league", "academy", "church", "temple", "cathedral", "edition", "protocol", "framework",
+    "database", "console", "dashboard", "portal", "platform", "code", "editor",
 ];
 
 /// A capitalized word or an initial.
@@ -208,6 +179,13 @@ fn judge(scan: &Scan<'_>, words: &[Word]) -> Option<(Range<usize>, u8)> {
     }
     if matches!(after, b'.' | b':')
         && text.as_bytes().get(last.range.end + 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b':')
+    {
+        return None;
+    }
+    // `MB RAM`, `US VAT`: abbreviations.
+    if words
+        .iter()
+        .all(|word| word.range.len() <= 4 && text[word.range.clone()].bytes().all(|b| b.is_ascii_uppercase()))
     {
         return None;
     }

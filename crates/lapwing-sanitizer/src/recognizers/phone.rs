@@ -364,7 +364,7 @@ fn named(c: &Candidate<'_>) -> Option<u8> {
 }
 
 /// Whether the digits read as a calendar date.
-fn is_date(value: &str) -> bool {
+pub(crate) fn is_date(value: &str) -> bool {
     let parts: Vec<&str> = value.split(['-', '/', '.']).collect();
     let plain = value.len() == 8
         && value.bytes().all(|b| b.is_ascii_digit())

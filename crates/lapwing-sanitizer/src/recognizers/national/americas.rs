@@ -1,6 +1,6 @@
 //! The United States (besides the social security number), Canada, Mexico, Brazil, Argentina, Chile.
 
-use super::{id, is_date, weak};
+use super::{id, is_date, named_closely, weak};
 use crate::checksum::{luhn, weighted};
 use crate::context::Class;
 use crate::formats::{Format, SHAPED};
@@ -30,8 +30,8 @@ pub(crate) static FORMATS: &[Format] = &[
             c.if_named_or_alone(Class::IDENTITY)
         }
     }),
-    id("us-driver-license", r"(?i)[A-Z]{0,2}[- ]?[0-9]+(?:[- ][0-9]+)*[A-Z]?", |c| {
-        (5..=16).contains(&c.digits).then(|| c.if_named(Class::IDENTITY)).flatten().map(|_| SHAPED - 10)
+    id("us-driver-license", r"(?:[A-Z]{1,2}[- ]|(?i:[A-Z]{1,2}))?[0-9]+(?:[- ][0-9]+)*(?i:[A-Z])?", |c| {
+        ((5..=16).contains(&c.digits) && named_closely(c)).then_some(SHAPED - 10)
     }),
     id("us-ein", r"[0-9]{2}-[0-9]{7}", |c| c.if_named(Class::IDENTITY.or(Class::SSN))),
     id("ca-sin", r"[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}", |c| {

@@ -1,6 +1,6 @@
 //! The United Kingdom and Ireland.
 
-use super::{id, weak};
+use super::{id, named_closely, weak};
 use crate::checksum::weighted;
 use crate::context::Class;
 use crate::formats::{Candidate, Format, SHAPED};
@@ -14,7 +14,7 @@ pub(crate) static FORMATS: &[Format] = &[
     id("uk-nino", r"(?i)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]", nino),
     id("uk-passport", r"(?i)[A-Z]{2}[0-9]{7}", |c| c.if_named_or_alone(Class::IDENTITY)),
     id("uk-driving-licence", r"(?i)[A-Z9]{5}[0-9]{6}[A-Z9]{2}[A-Z0-9]{3}", driving_licence),
-    id("uk-utr", r"[0-9]{5} ?[0-9]{5}", |c| c.if_named(Class::IDENTITY).map(|_| SHAPED)),
+    id("uk-utr", r"[0-9]{5} ?[0-9]{5}", |c| named_closely(c).then_some(SHAPED)),
     id("uk-plate", r"(?i)[A-Z]{2}[0-9]{2}[ -]?[A-Z]{3}", |c| {
         let v = c.compact();
         let b = v.as_bytes();

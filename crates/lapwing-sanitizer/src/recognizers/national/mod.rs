@@ -17,6 +17,7 @@ pub(crate) mod others;
 
 use crate::context::Class;
 use crate::entity::EntityType;
+use crate::field::Field;
 use crate::formats::{Candidate, Format};
 
 /// A format of [`EntityType::NationalId`].
@@ -30,6 +31,21 @@ fn weak(c: &Candidate<'_>, holds: bool) -> Option<u8> {
         return None;
     }
     c.if_named(Class::IDENTITY).map(|_| crate::formats::CHECKED).or_else(|| c.alone.then_some(crate::formats::NAMED))
+}
+
+/// Whether a field or a word close by says what the candidate is, and no word that names other numbers stands between.
+/// A form that many things have needs this much.
+fn named_closely(c: &Candidate<'_>) -> bool {
+    const REACH: usize = 40;
+    if c.field.is_some() {
+        return matches!(c.field, Some(Field::Identity | Field::Ssn | Field::Vehicle));
+    }
+    let others = Class::REFERENCE.or(Class::PHONE).or(Class::BANK).or(Class::CARD);
+    let other = c.mentions.before(others, c.range.start, REACH);
+    match c.mentions.before(Class::IDENTITY, c.range.start, REACH) {
+        Some(word) => other.is_none_or(|other| other.end <= word.end),
+        None => other.is_none() && c.near(Class::IDENTITY),
+    }
 }
 
 /// Whether six digits are a day of a month of a year, in the order `ymd` or `dmy`.

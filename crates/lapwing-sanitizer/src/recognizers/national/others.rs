@@ -1,10 +1,9 @@
 //! Turkey, South Africa, Nigeria, Israel, and the general forms that only a word or a field can name.
 
-use super::{id, is_date, weak};
+use super::{id, is_date, named_closely, weak};
 use crate::checksum::luhn;
 use crate::context::Class;
-use crate::field::Field;
-use crate::formats::{ALONE, Candidate, Format, SHAPED};
+use crate::formats::{ALONE, Format, SHAPED};
 
 pub(crate) static FORMATS: &[Format] = &[
     id("tr-tckn", r"[1-9][0-9]{10}", |c| {
@@ -25,8 +24,8 @@ pub(crate) static FORMATS: &[Format] = &[
         if c.value().contains('-') { Some(SHAPED) } else { c.if_named_or_alone(Class::VEHICLE) }
     }),
     id("il-identity", r"[0-9]{9}", |c| weak(c, luhn(&c.digits()))),
-    id("named-document", r"(?i)[A-Z]{1,3}[- ]?[0-9]{5,9}[A-Z]?", |c| c.if_named(Class::IDENTITY).map(|_| ALONE - 8)),
-    id("named-number", r"[0-9]{6,14}", |c| c.if_named(Class::IDENTITY).map(|_| ALONE - 10)),
+    id("named-document", r"(?i)[A-Z]{1,3}[- ]?[0-9]{5,9}[A-Z]?", |c| named_closely(c).then_some(ALONE - 8)),
+    id("named-number", r"[0-9]{6,14}", |c| named_closely(c).then_some(ALONE - 10)),
     id("named-mixed", r"(?i)[A-Z0-9]+", |c| {
         let letters = c.value().len() - c.digits;
         if letters == 0 || c.digits < 2 || !(6..=18).contains(&c.value().len()) {
@@ -45,18 +44,6 @@ pub(crate) static FORMATS: &[Format] = &[
     }),
     id("lk-nic", r"(?i)[0-9]{9}[VX]", |c| c.if_named_or_alone(Class::IDENTITY)),
 ];
-
-/// Whether a field or a word right before says what the candidate is. A form that many things have needs this much.
-fn named_closely(c: &Candidate<'_>) -> bool {
-    const REACH: usize = 24;
-    if c.field.is_some() {
-        return matches!(c.field, Some(Field::Identity | Field::Ssn | Field::Vehicle));
-    }
-    let other =
-        c.mentions.before(Class::REFERENCE.or(Class::PHONE).or(Class::BANK).or(Class::CARD), c.range.start, REACH);
-    let word = c.mentions.before(Class::IDENTITY, c.range.start, REACH);
-    word.is_some_and(|word| other.is_none_or(|other| other.end <= word.end))
-}
 
 #[cfg(test)]
 mod tests {

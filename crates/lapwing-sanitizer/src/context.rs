@@ -150,7 +150,7 @@ const WORDS: &[(Class, &str)] = &[
         Class::NAMING,
         "my name is|my name's|name is|i am|i'm|this is|named|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
          regards|best regards|kind regards|warm regards|sincerely|yours truly|signed by|on behalf of|behalf of|best|cheers|yours|patient|spoke with|spoke to|speak with|sync with|meet with|met with|talk to|\
-         meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|your name?|partner's name|husband's name|wife's name|his name|her name|named him|named her|name him|name her|maiden name is|maiden name|née|nickname is|goes by|known as|aka|nicknamed|it's|directed by|captain|capt|sergeant|sgt|lieutenant|lt|colonel|judge|senator|reverend|rev|pastor|father|sister|uncle|aunt|coach|mr and mrs|\
+         meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|your name?|partner's name|husband's name|wife's name|his name|her name|named him|named her|yours faithfully|faithfully|signed|name him|name her|maiden name is|maiden name|née|nickname is|goes by|known as|aka|nicknamed|it's|directed by|captain|capt|sergeant|sgt|lieutenant|lt|colonel|judge|senator|reverend|rev|pastor|father|sister|uncle|aunt|coach|mr and mrs|\
          herr|herrn|frau|ich heiße|mein name ist|liebe|lieber|hallo|monsieur|madame|mademoiselle|mme|je m'appelle|bonjour|cher|chère|señor|señora|sr|sra|don|doña|\
          me llamo|mi nombre es|hola|estimado|estimada|querido|querida|gracias|signor|signora|sig|dott|mi chiamo|ciao|gentile|caro|cara|grazie|senhor|senhora|\
          meu nome é|chamo-me|olá|prezado|prezada|obrigado|obrigada|meneer|mevrouw|mijn naam is|beste|geachte|nazywam się|cześć|jag heter|hej|nimeni on|benim adım|adım|merhaba|sayın",
@@ -171,7 +171,7 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::USERNAME,
-        "username|user name|userid|user id|user|login|login name|logged in as|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|account name:|actor|logged-in user|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
+        "username|user name|userid|user id|user|login|login name|logged in as|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|logged-in user|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
     ),
     (
         Class::PASSWORD,
@@ -188,13 +188,13 @@ const WORDS: &[(Class, &str)] = &[
     (
         Class::PLACE,
         "live in|lives in|living in|lived in|live near|lives near|live just outside|reside in|resides in|residing in|moved to|moving to|moved here from|moved from|relocated to|relocating to|relocate to|come from|comes from|came from|originally from|i'm from|i am from|he is from|she is from|he's from|she's from|born in|born and raised in|raised in|based in|based out of|\
-         resident of|residents of|native of|citizen of|located in|headquartered in|city of|town of|village of|county of|province of|home city|home town|hometown|hometown of|home city of|grew up in|grow up in|growing up in|retired to|settled in|stationed in|buried in|died in|raised near|studied in|married in|lives with his family in|place of birth|birthplace|\
+         resident of|residents of|native of|citizen of|located in|headquartered in|city of|town of|village of|county of|province of|home city|home town|hometown|hometown of|home city of|grew up in|grow up in|growing up in|retired to|settled in|stationed in|buried in|died in|raised near|studied in|married in|lives with his family in|place of birth|birthplace|home in|house in|apartment in|flat in|parents in|family in|postmarked|\
          wohne in|wohnt in|wohnhaft in|lebe in|lebt in|komme aus|kommt aus|geboren in|stamme aus|stammt aus|habite à|habitons à|habite en|vit à|vis à|née à|né à|vivo en|vive en|vivimos en|nací en|nació en|soy de|es de|abito a|abita a|vivo a|vive a|nato a|nata a|sono di|moro em|mora em|vivo em|nasci em|woon in|woont in|geboren te|kom uit|mieszkam w|mieszka w|bor i|bodde i|født i|född i|kommer från|kommer fra|asun|asuu|bydlím v|bydlí v|lakom u|živim u|lakik",
     ),
     (
         Class::ROLE,
         "customer|client|candidate|tenant|landlord|employee|colleague|coworker|manager|contact|guardian|partner|wife|husband|spouse|brother|sister|son|daughter|friend|neighbor|neighbour|doctor|nurse|attorney|lawyer|plaintiff|defendant|witness|passenger|guest|applicant|recipient|beneficiary|student|teacher|member|author|\
-         editor|artist|singer|actor|actress|writer|designer|developer|engineer|coach|player|attendee|attendees|attn|attention|c/o|signed by|witnessed by|written by|reviewed by|submitted by|created by|managed by|led by|founded by|recorded by|performed by|produced by|hosted by|presented by|prepared by|starring|featuring|requested by|opened by|owned by|taught by|played by|composed by|painted by|according to|married to|engaged to|related to|\
+         editor|artist|singer|actor|actress|writer|designer|developer|engineer|coach|player|attendee|attendees|attn|attention|c/o|signed by|witnessed by|written by|reviewed by|submitted by|created by|managed by|led by|founded by|recorded by|performed by|produced by|hosted by|presented by|prepared by|starring|featuring|requested by|opened by|owned by|taught by|played by|composed by|painted by|translated by|illustrated by|edited by|letter from|letter for|package for|parcel for|message from|message for|call from|heard from|according to|married to|engaged to|related to|\
          add|invite|invited|notify|remind|tell|told|ask|asked|email|emailed|cc|bcc|met|meet|hired|interviewed|interview|promoted|contacted|contacting|fn:|author:|organizer:|reporter:|assignee:",
     ),
     (

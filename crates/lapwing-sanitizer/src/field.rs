@@ -119,7 +119,7 @@ const KEYS: &[(Field, &str)] = &[
     ),
     (
         Field::Username,
-        "username user login loginname userlogin handle screenname nickname nick account_name accountname uname samaccountname twitter github githubuser benutzername usuario utilisateur utente sshuser dbuser ruser osuser createdby updatedby remoteuser",
+        "username user login loginname userlogin handle screenname nickname nick account_name accountname uname samaccountname twitter github githubuser benutzername usuario utilisateur utente sshuser dbuser ruser osuser createdby updatedby remoteuser suser duser targetusername subjectusername accountname userprincipalname upn ftpuser",
     ),
     (Field::UserId, "userid uid customerid accountid userkey memberlogin principal sub actorid ownerid"),
     (

@@ -300,6 +300,12 @@ impl<'t> Scan<'t> {
     /// Reads the key before the `:` or `=` at `sign` and the value behind it.
     fn assignment(&mut self, sign: usize) {
         let Some(mut key) = key_before(self.text, sign) else { return };
+        if TYPES.contains(&key) {
+            // `val login: String = "…"`: the key stands before its type.
+            let before = self.text[..sign].trim_end().len() - key.len();
+            let typed = self.text[..before].trim_end_matches([' ', '&']);
+            key = typed.strip_suffix(':').and_then(|head| key_before(self.text, head.len())).unwrap_or(key);
+        }
         if VALUE_KEYS.iter().any(|generic| key.eq_ignore_ascii_case(generic)) {
             key = named_before(self.text, sign).unwrap_or(key);
         }
@@ -417,6 +423,9 @@ fn key_before(text: &str, sign: usize) -> Option<&str> {
     }
     (!key.is_empty()).then_some(key)
 }
+
+/// Types that stand between a name and the sign of its value.
+const TYPES: [&str; 7] = ["String", "str", "string", "Text", "SecretStr", "Any", "Optional[str]"];
 
 /// Keys whose value is named by another attribute: `"name": "email", "value": …`, `<add key="Password" value=…`.
 const VALUE_KEYS: [&str; 4] = ["value", "default", "content", "stringvalue"];

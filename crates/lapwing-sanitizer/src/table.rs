@@ -33,7 +33,9 @@ pub(crate) fn read(scan: &mut Scan<'_>) {
                 continue;
             }
         }
-        columns = heading(scan.text, line);
+        // A table in a string of JSON begins behind a quote.
+        let quoted = memchr::memrchr(b'"', &scan.text.as_bytes()[line.clone()]).map(|i| line.start + i + 1..line.end);
+        columns = heading(scan.text, line).or_else(|| heading(scan.text, quoted?));
     }
 }
 
@@ -113,6 +115,7 @@ mod tests {
     #[test]
     fn cells_are_read_by_their_heading() {
         check(UsSsn, &[("id,name,ssn\n1,Jane Roe,439030384\n", &["439030384"]), ("a,b\n1,439030384\n", &[])]);
+        check(UsSsn, &[(r#"{"content": "id,name,ssn\n1,Jane Roe,439030384\n"}"#, &["439030384"])]);
         check(Person, &[("| id | name | email |\n|----|------|---|\n| 1 | Zyxa Qwil | a@b.de |", &["Zyxa Qwil"])]);
     }
 }

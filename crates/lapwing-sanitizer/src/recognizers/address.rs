@@ -50,6 +50,9 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     if text.len() > MAX_ADDRESS {
         return;
     }
+    if value.field == Field::Address && !value.quoted && address_line(scan, value) {
+        return;
+    }
     let lettered = || text.chars().any(char::is_alphabetic);
     let digits = || text.bytes().any(|b| b.is_ascii_digit());
     let fits = match value.field {
@@ -66,6 +69,74 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         let end = if whole { tail(scan.text, value.range.end) } else { value.range.end };
         scan.push(value.range.start..end, Location, "address-field", NAMED);
     }
+}
+
+/// Reads `Address: Avenida Salta, 375, 4400 Constitución` to the end of its line, if it has the parts of an address.
+fn address_line(scan: &mut Scan<'_>, value: &FieldValue) -> bool {
+    const MAX_LINE: usize = 120;
+    let rest = &scan.text[value.range.start..];
+    let line = rest.find(['\n', '"', ';', '|', '{', '<', '=', '\\']).unwrap_or(rest.len());
+    if line > MAX_LINE || !rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()) {
+        return false;
+    }
+    let line = rest[..line].trim_end_matches([' ', '.', ',']);
+    let parts = line.split(", ").count();
+    let fits = parts >= 2
+        && line.bytes().any(|b| b.is_ascii_digit())
+        && line.split(", ").all(|part| part.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()));
+    if fits {
+        scan.push(value.range.start..value.range.start + line.len(), Location, "address-line", NAMED);
+    }
+    fits
+}
+
+/// Reads the address whose town begins at `town`: `Elizedreef 39, 3999 BX Rijnsater`. A postcode must stand before the town
+/// and a comma before the postcode.
+pub(crate) fn before_town(scan: &mut Scan<'_>, town: usize, end: usize) {
+    const REACH: usize = 72;
+    const LINKS: [&str; 24] = [
+        "de", "la", "del", "da", "do", "dos", "van", "der", "den", "ten", "ter", "no.", "n°", "s/n", "utca", "út",
+        "u.", "ul.", "ulica", "rue", "bis", "via", "calle", "avenue",
+    ];
+    let text = scan.text;
+    let Some(head) = text[..town].strip_suffix(' ') else { return };
+    let letters = head.bytes().rev().take(3).take_while(u8::is_ascii_uppercase).count();
+    let digits_end = head[..head.len() - letters].trim_end_matches(' ');
+    let code = digits_end.bytes().rev().take(10).take_while(|b| b.is_ascii_digit() || *b == b'-').count();
+    let digits = digits_end.bytes().rev().take(code).filter(u8::is_ascii_digit).count();
+    let Some(street) = digits_end[..digits_end.len() - code].strip_suffix(", ") else { return };
+    if !(4..=8).contains(&digits) || letters > 2 {
+        return;
+    }
+    let low = floor(text, street.len().saturating_sub(REACH));
+    let mut start = street.len();
+    let mut follows_number = false;
+    for word in street[low..].rsplit(' ') {
+        let numbered = word.bytes().any(|b| b.is_ascii_digit());
+        let linked = LINKS.iter().any(|link| word.trim_end_matches(',').eq_ignore_ascii_case(link));
+        let capital = word.starts_with(char::is_uppercase);
+        if !(numbered || linked || capital || follows_number && word.starts_with(char::is_alphabetic))
+            || word.contains([':', '"'])
+        {
+            break;
+        }
+        follows_number = numbered;
+        start = word.as_ptr() as usize - text.as_ptr() as usize;
+    }
+    let street = text[start..street.len()].trim_start();
+    let start = start + (text[start..].len() - text[start..].trim_start().len());
+    let words = street.split(' ').count();
+    if street.chars().any(char::is_uppercase) && (words >= 2 || street.bytes().any(|b| b.is_ascii_digit())) {
+        let end = if text[end..].starts_with(", ") { tail(text, end) } else { end };
+        scan.push(start..end, Location, "postcode-and-town", SHAPED + 4);
+    }
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Words of a street that stand behind its name. Shorter words need a house number before.
@@ -407,6 +478,10 @@ mod tests {
                     &["9554 Gafsa Apt. 981, Toronto, ON 82269"],
                 ),
                 ("City: Bjelovar\nnext", &["Bjelovar"]),
+                ("it is Elizedreef 39, 3999 BX Rijnsater.", &["Elizedreef 39, 3999 BX Rijnsater"]),
+                ("came from Mártonberényi utca 2., 8978 Budapest.", &["Mártonberényi utca 2., 8978 Budapest"]),
+                ("holder address: Avenida Bryan, 30, 5406-685 Porto\n", &["Avenida Bryan, 30, 5406-685 Porto"]),
+                ("since 2019, 1250 Members joined", &[]),
             ],
         );
     }

@@ -69,6 +69,9 @@ pub(crate) fn at(scan: &mut Scan<'_>, start: usize) {
     if after.next() == Some(&b' ') && after.next().is_some_and(u8::is_ascii_digit) {
         read_streets(scan, words);
     }
+    if scan.text[..start].ends_with(' ') {
+        address::before_town(scan, start, last.range.end);
+    }
     match judge(scan, words) {
         Some((range, score)) => scan.push(range, Person, "name", score),
         None => place::at(scan, words),

@@ -18,9 +18,20 @@ fn listed() -> impl Iterator<Item = (&'static str, u8)> + Clone {
     include_str!("../data/places.txt").split(['|', '\n']).map(|place| (place, 1))
 }
 
+/// Endings that towns have.
+const ENDINGS: [&str; 22] = [
+    "ville", "borough", "burgh", "shire", "mouth", "hampton", "stadt", "dorf", "hausen", "heim", "furt", "kirchen",
+    "grad", "chester", "haven", "minster", "ingen", "weiler", "bourg", "koping", "abad", "pur",
+];
+
 fn is_listed(place: &str) -> bool {
     let mut buffer = [0; names::MAX_NAME * 2];
-    place.len() <= names::MAX_NAME && PLACES.get(names::fold(place, &mut buffer)) > 0
+    if place.len() > names::MAX_NAME {
+        return false;
+    }
+    let folded = names::fold(place, &mut buffer);
+    let ends = |ending: &str| folded.ends_with(ending.as_bytes()) && folded.len() > ending.len() + 2;
+    PLACES.get(folded) > 0 || folded.len() >= 7 && ENDINGS.iter().any(|ending| ends(ending))
 }
 
 /// Most words of the name of a place.
@@ -120,6 +131,7 @@ mod tests {
                 ("book a flight from Paris to Madrid", &[]),
                 ("a hall serving Southern Tunisia", &["Tunisia"]),
                 ("The Paris Agreement was signed", &[]),
+                ("a shop in Dexhausen sold it", &["Dexhausen"]),
                 ("written in Rust and Go", &[]),
                 ("from January to May", &[]),
             ],

@@ -125,12 +125,24 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, strict: bool) {
     let value = scan.text[start..start + length].trim_end_matches(['.', '-']);
     let next = scan.text[start + value.len()..].chars().next();
     let telling = is_telling(value) || next == Some('\'') && !strict;
+    // `USER jdoe` is a line of a protocol.
+    let first_word = scan.text[..start].ends_with("USER ");
     let in_log = strict
         && (scan.text[start + value.len()..].starts_with(" from ")
             || scan.text[start + value.len()..].starts_with(" by ")
-            || scan.text[start + value.len()..].starts_with(" : "));
+            || scan.text[start + value.len()..].starts_with(" : ")
+            || scan.text[start + value.len()..].starts_with(" on ")
+            || scan.text[start + value.len()..].starts_with(" ip=")
+            || scan.text[start + value.len()..].starts_with("(uid=")
+            || scan.text[start + value.len()..]
+                .strip_prefix(" (")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            || first_word && scan.text[start + value.len()..].starts_with(['\r', '\n']));
     let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || b"._-".contains(&b));
-    if is_account(value) && !generated && !matches!(next, Some('(' | '@' | '/' | '[')) && (!strict || telling || in_log)
+    if is_account(value)
+        && !generated
+        && !(matches!(next, Some('@' | '/' | '[')) || next == Some('(') && !in_log)
+        && (!strict || telling || in_log)
     {
         scan.push(start..start + value.len(), Username, "user-named", score);
     }
@@ -179,6 +191,11 @@ mod tests {
                 ("login failed user=stewart ip=10.1.2.3", &["stewart"]),
                 ("Accepted publickey for jdoe from 10.1.2.3", &["jdoe"]),
                 ("sudo:   jdoe : TTY=pts/0", &["jdoe"]),
+                ("session opened for user jtran(uid=1001) by (uid=0)", &["jtran"]),
+                ("bad password for jtran (10.1.2.3)", &["jtran"]),
+                ("data class User(val login: String = \"jtran\", x", &["jtran"]),
+                ("ftpd: USER jtran\n", &["jtran"]),
+                ("src=10.1.2.3 suser=jtran", &["jtran"]),
             ],
         );
     }

@@ -54,6 +54,13 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
         &mut slot.value
     }
 
+    /// Takes out the value of `key`.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        let slot = self.values.remove(key)?;
+        self.order.remove(&slot.at);
+        Some(slot.value)
+    }
+
     /// Takes out the value that was quiet longest, if it was last touched before `nanos`.
     pub(crate) fn pop_before(&mut self, nanos: i64) -> Option<(K, V)> {
         let (at, _) = self.order.first_key_value()?;

@@ -12,7 +12,7 @@ use crate::behaviour::{AgentModel, Assessment, Channel, Digest, Origin, Reading}
 use crate::config::BehaviourConfig;
 use crate::metrics::DetectorMetrics;
 use crate::recent::Recent;
-use crate::session::Session;
+use crate::session::{Asleep, Session};
 
 /// What is known of one agent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -29,9 +29,17 @@ struct Agent {
 /// Sessions and agents.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Watch {
+    /// Sessions that were heard of lately.
     sessions: Recent<String, Session>,
+    /// Sessions that may go on but have been silent for a while.
+    asleep: Recent<String, Asleep>,
     agents: Recent<String, Agent>,
 }
+
+/// A session that is silent for so long falls asleep: a minute of event time.
+const SLEEP_AFTER: i64 = 60_000_000_000;
+/// Sessions awake at a time; past this the one silent longest falls asleep early.
+const MAX_AWAKE: usize = 1_000;
 
 impl Watch {
     /// Takes in an event; an alert if a tool call follows untrusted text. `watermark` is the time that the stream has
@@ -48,8 +56,14 @@ impl Watch {
         }
         let heard = event.timestamp.nanos().max(watermark);
         let agent = format!("{}\u{1f}{}", event.tenant.id, event.agent_key());
-        let make = || Session::new(agent.clone(), event, config.limits);
-        let session = self.sessions.touch(&event.partition_key(), heard, make);
+        let key = event.partition_key();
+        let asleep = &mut self.asleep;
+        let make = || {
+            let woken = asleep.remove(&key).and_then(|session| session.wake());
+            woken.unwrap_or_else(|| Session::new(agent, event, config.limits))
+        };
+        let session = self.sessions.touch(&key, heard, make);
+        session.heard = session.heard.max(heard);
         let mut alerts = Vec::new();
         if let Some(reading) = session.take(event) {
             let model = self.agents.get(&session.agent).and_then(|a| a.model.as_ref());
@@ -58,12 +72,36 @@ impl Watch {
                 alerts.push(Alert::new(explain_call(&verdict, &reading, session, event), event.timestamp, event));
             }
         }
-        while let Some((key, session)) = self.sessions.pop_over(config.max_sessions) {
+        self.put_to_sleep(watermark.saturating_sub(SLEEP_AFTER));
+        while let Some((key, session)) = self.pop_over(config.max_sessions) {
             metrics.sessions_evicted += 1;
             alerts.extend(self.close(&key, session, config, metrics));
         }
-        metrics.sessions_live = self.sessions.len() as u64;
+        metrics.sessions_live = (self.sessions.len() + self.asleep.len()) as u64;
         alerts
+    }
+
+    fn put_to_sleep(&mut self, silent_since: i64) {
+        let next = |sessions: &mut Recent<String, Session>| {
+            sessions.pop_before(silent_since).or_else(|| sessions.pop_over(MAX_AWAKE))
+        };
+        while let Some((key, session)) = next(&mut self.sessions) {
+            let heard = session.heard;
+            self.asleep.touch(&key, heard, || session.sleep());
+        }
+    }
+
+    /// Takes out the session that was silent longest, if there are more than `limit`.
+    fn pop_over(&mut self, limit: usize) -> Option<(String, Session)> {
+        if self.sessions.len() + self.asleep.len() <= limit {
+            return None;
+        }
+        while let Some((key, asleep)) = self.asleep.pop_over(0) {
+            if let Some(session) = asleep.wake() {
+                return Some((key, session));
+            }
+        }
+        self.sessions.pop_over(limit)
     }
 
     /// Closes and scores the sessions that were last heard of before `nanos`.
@@ -74,10 +112,15 @@ impl Watch {
         metrics: &mut DetectorMetrics,
     ) -> Vec<Alert> {
         let mut alerts = Vec::new();
+        while let Some((key, asleep)) = self.asleep.pop_before(nanos) {
+            if let Some(session) = asleep.wake() {
+                alerts.extend(self.close(&key, session, config, metrics));
+            }
+        }
         while let Some((key, session)) = self.sessions.pop_before(nanos) {
             alerts.extend(self.close(&key, session, config, metrics));
         }
-        metrics.sessions_live = self.sessions.len() as u64;
+        metrics.sessions_live = (self.sessions.len() + self.asleep.len()) as u64;
         alerts
     }
 

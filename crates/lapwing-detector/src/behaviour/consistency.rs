@@ -15,6 +15,8 @@ pub(crate) struct Consistency {
     exact: FxHashMap<Term, u16>,
     /// The identifiers each slot was given.
     slots: FxHashMap<Term, Slot>,
+    /// How many identifiers slots had been given when the session fell asleep.
+    faded: Vec<(Term, u8)>,
     repeats: u16,
     enumerated: u16,
     unnamed_writes: u16,
@@ -29,6 +31,8 @@ struct Slot {
 
 /// Distinct calls and slots remembered of one session.
 const MAX_ENTRIES: usize = 512;
+/// Slots remembered of a session that has been asleep.
+const MAX_FADED: usize = 8;
 /// Distinct identifiers remembered of one slot.
 const MAX_VALUES: usize = 32;
 
@@ -74,10 +78,24 @@ impl Consistency {
 
     /// The slots that were given more than one identifier, with how many.
     pub(crate) fn fans(&self) -> Vec<(Term, u8)> {
-        let many = self.slots.iter().filter(|(_, slot)| slot.values.len() > 1);
-        let mut fans: Vec<_> = many.map(|(key, slot)| (*key, slot.values.len() as u8)).collect();
+        let mut given: FxHashMap<Term, u8> = self.faded.iter().copied().collect();
+        for (key, slot) in &self.slots {
+            let count = given.entry(*key).or_default();
+            *count = count.saturating_add(slot.values.len() as u8);
+        }
+        let mut fans: Vec<_> = given.into_iter().filter(|(_, count)| *count > 1).collect();
         fans.sort_unstable();
         fans
+    }
+
+    /// Forgets the values, and keeps what they amounted to.
+    pub(crate) fn fade(&mut self) {
+        let mut fans = self.fans();
+        fans.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
+        fans.truncate(MAX_FADED);
+        self.faded = fans;
+        self.exact.clear();
+        self.slots.clear();
     }
 
     /// The score's main reason, in words.

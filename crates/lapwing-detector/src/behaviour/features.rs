@@ -156,8 +156,10 @@ impl Found<'_, '_, '_> {
             |(o, value, verb, noun): &(&Order, f32, f32, f32)| 1.5 * value + verb * (0.3 + noun) + 0.3 * o.addressed;
         let aims = self.units.iter().any(|u| u.kind == UnitKind::Identifier);
         // An order that names a target is not followed by a call that aims at another.
-        fits.filter(|(o, value, verb, noun)| *value > 0.0 || (*verb > 0.0 && *noun > 0.0 && !(o.targets && aims)))
-            .max_by(|a, b| rank(a).total_cmp(&rank(b)))
+        fits.filter(|(o, value, verb, noun)| {
+            *value > 0.0 || (*verb > 0.0 && *noun > 0.0 && (o.targets.is_empty() || !aims))
+        })
+        .max_by(|a, b| rank(a).total_cmp(&rank(b)))
     }
 
     /// Weight of the heaviest piece that the order holds and the prompt does not.

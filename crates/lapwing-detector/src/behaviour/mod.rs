@@ -4,6 +4,7 @@
 //! The models know nothing of events: they take a prompt, calls and their outputs, and give scores. The
 //! detector feeds them from the clean topic, an evaluation from files; both through [`Trace`] and [`AgentModel`].
 
+mod bloom;
 mod calibration;
 mod call;
 mod consistency;

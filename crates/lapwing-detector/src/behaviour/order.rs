@@ -20,8 +20,8 @@ pub(crate) struct Order {
     pub(crate) terms: Vec<Term>,
     /// Stems of its words, sorted.
     pub(crate) stems: Vec<Term>,
-    /// Whether it names an address, an account or another target.
-    pub(crate) targets: bool,
+    /// The addresses, accounts and other targets it names.
+    pub(crate) targets: Vec<Term>,
     /// 0–1: how far the passage speaks to a machine reader.
     pub(crate) addressed: f32,
     /// 0–1: how far it sets itself above the task at hand.
@@ -30,10 +30,32 @@ pub(crate) struct Order {
     pub(crate) plain: f32,
 }
 
+/// Terms and stems left of an order once the session has been asleep.
+const FADED_TERMS: usize = 12;
+
+impl Order {
+    /// How much the order sounds like one, for choosing which to keep.
+    pub(crate) fn strength(&self) -> f32 {
+        self.addressed + self.overrides + self.plain
+    }
+
+    /// Forgets most of its words, its targets last.
+    pub(crate) fn fade(&mut self) {
+        let targets = self.targets.clone();
+        self.terms.retain(|term| !targets.contains(term));
+        self.terms.truncate(FADED_TERMS.saturating_sub(targets.len()));
+        self.terms.extend(targets);
+        self.terms.sort_unstable();
+        self.stems.truncate(FADED_TERMS);
+    }
+}
+
 /// Sentences of one output that are looked at.
 const MAX_SENTENCES: usize = 400;
 /// Terms kept of one order.
 const MAX_TERMS: usize = 160;
+/// Targets kept of one order.
+const MAX_TARGETS: usize = 8;
 /// Orders taken from one output.
 const MAX_ORDERS: usize = 8;
 /// An order whose word pairs the prompt or an argument holds to this share is the user's own, repeated.
@@ -115,12 +137,12 @@ fn command(sentence: &[Lexeme<'_>]) -> Option<(Acts, f32)> {
 struct Words {
     terms: Vec<Term>,
     stems: Vec<Term>,
-    targets: bool,
+    targets: Vec<Term>,
 }
 
 /// The words of a passage; none if they are the user's own, repeated.
 fn words(passage: &[&[Lexeme<'_>]], known: &Index) -> Option<Words> {
-    let (mut terms, mut stems, mut targets) = (Vec::new(), Vec::new(), false);
+    let (mut terms, mut stems, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     let (mut pairs, mut own) = (0u32, 0u32);
     for sentence in passage {
         let mut last = None;
@@ -129,7 +151,9 @@ fn words(passage: &[&[Lexeme<'_>]], known: &Index) -> Option<Words> {
                 break;
             }
             terms.push(lexeme.term);
-            targets |= lexeme.shape == Shape::Identifier;
+            if lexeme.shape == Shape::Identifier && targets.len() < MAX_TARGETS {
+                targets.push(lexeme.term);
+            }
             if let Some(last) = last {
                 let pair = group(&[last, lexeme.term]);
                 pairs += 1;

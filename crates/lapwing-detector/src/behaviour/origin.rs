@@ -6,6 +6,7 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::bloom::Bloom;
 use super::text::{Lexeme, Shape, Term, group, lexemes, term_of};
 
 /// The first place a value was seen in this session.
@@ -25,7 +26,7 @@ pub enum Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) origin: Origin,
-    /// Words of the sentence, at most 255: a field of a record has few, prose has many.
+    /// Words of the sentence, at most 63: a field of a record has few, prose has many.
     pub(crate) words: u8,
 }
 
@@ -41,20 +42,33 @@ impl Place {
 /// First places of terms and word pairs, at most `limit` of them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Index {
+    /// By term: the code of its origin, and the words of its sentence with the marks below.
     first: FxHashMap<Term, (u8, u8)>,
     limit: usize,
+    /// What is left of the prompt's words and of the names in outputs once the session has been asleep.
+    faded: [Bloom; 2],
 }
 
 const PROMPT: u8 = 0;
 const ARGUMENT: u8 = 1;
 const FIRST_OUTPUT: u8 = 2;
+/// The output of a faded name: there was one, which is not known any more.
+const FADED_OUTPUT: u8 = u8::MAX;
+
+/// Marks of a name, and of a pair of words.
+const NAME: u8 = 1 << 7;
+const PAIR: u8 = 1 << 6;
+const WORDS: u8 = PAIR - 1;
+
+/// Bytes left of the prompt's words and of the names in outputs.
+const FADED_BYTES: [usize; 2] = [160, 200];
 
 /// Words of one text that are indexed; what stands behind them is not looked at.
 pub(crate) const MAX_LEXEMES: usize = 6_000;
 
 impl Index {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { first: FxHashMap::default(), limit }
+        Self { limit, ..Self::default() }
     }
 
     /// Learns every term and word pair of `text` as coming from `origin`.
@@ -75,15 +89,16 @@ impl Index {
             Origin::Output(call) => call.saturating_add(FIRST_OUTPUT),
             Origin::Unseen => return last,
         };
-        let place = (code, place.words);
+        let words = place.words.min(WORDS);
         for lexeme in lexemes {
-            self.put(lexeme.term, place);
+            let name = if lexeme.shape == Shape::Identifier { NAME } else { 0 };
+            self.put(lexeme.term, (code, words | name));
             if let Some(last) = last {
-                self.put(group(&[last, lexeme.term]), place);
+                self.put(group(&[last, lexeme.term]), (code, words | PAIR));
             }
             last = Some(lexeme.term);
             for part in parts(&lexeme) {
-                self.put(term_of(part), place);
+                self.put(term_of(part), (code, words));
             }
         }
         last
@@ -97,13 +112,34 @@ impl Index {
 
     /// First place of one term.
     pub(crate) fn place(&self, term: Term) -> Place {
-        let Some(&(code, words)) = self.first.get(&term) else { return Place::UNSEEN };
+        let Some(&(code, marks)) = self.first.get(&term) else { return self.faded_place(term) };
         let origin = match code {
             PROMPT => Origin::Prompt,
             ARGUMENT => Origin::Argument,
             code => Origin::Output(code - FIRST_OUTPUT),
         };
-        Place { origin, words }
+        Place { origin, words: marks & WORDS }
+    }
+
+    fn faded_place(&self, term: Term) -> Place {
+        let [prompt, names] = &self.faded;
+        let origin = match () {
+            () if prompt.holds(term) => Origin::Prompt,
+            () if names.holds(term) => Origin::Output(FADED_OUTPUT - FIRST_OUTPUT),
+            () => return Place::UNSEEN,
+        };
+        Place { origin, words: 0 }
+    }
+
+    /// Forgets all but the prompt's words and the names in outputs, and of these where they stood.
+    pub(crate) fn fade(&mut self) {
+        let mut first: Vec<_> = std::mem::take(&mut self.first).into_iter().collect();
+        // A map has no order, and a replay has to forget the same.
+        first.sort_unstable();
+        let words = first.iter().filter(|(_, (code, marks))| *code == PROMPT && marks & PAIR == 0);
+        self.faded[0].fill(words.map(|(term, _)| *term), FADED_BYTES[0]);
+        let names = first.iter().filter(|(_, (code, marks))| *code >= FIRST_OUTPUT && marks & NAME != 0);
+        self.faded[1].fill(names.map(|(term, _)| *term), FADED_BYTES[1]);
     }
 
     /// First origin of one term.
@@ -113,8 +149,10 @@ impl Index {
 
     /// First place of a phrase: the one by which all its words and word pairs were known, none if one is unknown.
     pub(crate) fn place_of_phrase(&self, terms: &[Term]) -> Place {
-        let pairs = terms.windows(2).map(group);
-        terms.iter().copied().chain(pairs).map(|t| self.place(t)).max().unwrap_or(Place::UNSEEN)
+        // Pairs of words do not outlast a sleep: what is not known of them then says nothing.
+        let asleep = self.faded != <[Bloom; 2]>::default();
+        let pairs = terms.windows(2).map(|w| self.place(group(w))).filter(|p| !asleep || *p != Place::UNSEEN);
+        terms.iter().map(|t| self.place(*t)).chain(pairs).max().unwrap_or(Place::UNSEEN)
     }
 
     /// Share of the words of a longer text that the prompt holds.

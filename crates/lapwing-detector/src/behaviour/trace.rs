@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::call::{Call, ToolName, Unit, UnitKind, units};
 use super::consistency::Consistency;
-use super::features::{Features, Found};
+use super::features::{Features, Found, logit};
 use super::lexicon::{Acts, Role, stem_term, word_of};
 use super::order::{Order, orders};
 use super::origin::{Index, MAX_LEXEMES, Origin, Place, parts};
@@ -46,7 +46,9 @@ pub struct CallDigest {
 /// What is kept of one session once it is over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
-    /// The stems of the prompt, sorted; equal prompts are one task.
+    /// The name of the task, if there is a prompt.
+    task: Option<Term>,
+    /// The stems of the prompt, sorted.
     pub(crate) prompt: Vec<Term>,
     pub(crate) calls: Vec<CallDigest>,
     /// What needs no history of the consistency channel's score.
@@ -60,7 +62,7 @@ pub struct Digest {
 impl Digest {
     /// Names the task, if there is a prompt: sessions of one task stand in one fold when a model is cross-fitted.
     pub(crate) fn task(&self) -> Option<Term> {
-        (!self.prompt.is_empty()).then(|| group(&self.prompt))
+        self.task
     }
 }
 
@@ -79,6 +81,8 @@ pub struct Reading<'a> {
 pub struct Trace {
     limits: TraceLimits,
     index: Index,
+    /// The task, once the stems are not all there any more.
+    task: Option<Term>,
     prompt_stems: Vec<Term>,
     prompt_acts: Acts,
     delegated: bool,
@@ -87,6 +91,9 @@ pub struct Trace {
     asked: Vec<bool>,
     orders: Vec<Order>,
     exposure: f32,
+    /// Tools of the calls before a sleep, of which no more is kept than of the one that weighed most.
+    earlier: Vec<Term>,
+    heaviest: Option<(usize, CallDigest)>,
     calls: Vec<CallDigest>,
     consistency: Consistency,
 }
@@ -95,6 +102,10 @@ pub struct Trace {
 const MAX_SOURCES: usize = 250;
 const MAX_PROMPT_STEMS: usize = 200;
 const MAX_EDGES: usize = 6;
+/// What is left of a session that has been asleep.
+const FADED_STEMS: usize = 40;
+const FADED_CALLS: usize = 32;
+const FADED_ORDERS: usize = 2;
 
 impl Trace {
     /// A session of which nothing is known.
@@ -102,6 +113,7 @@ impl Trace {
         Self {
             limits,
             index: Index::new(limits.terms),
+            task: None,
             prompt_stems: Vec::new(),
             prompt_acts: Acts::default(),
             delegated: false,
@@ -109,6 +121,8 @@ impl Trace {
             asked: Vec::new(),
             orders: Vec::new(),
             exposure: 0.0,
+            earlier: Vec::new(),
+            heaviest: None,
             calls: Vec::new(),
             consistency: Consistency::default(),
         }
@@ -230,11 +244,64 @@ impl Trace {
         &self.consistency
     }
 
+    fn task(&self) -> Option<Term> {
+        self.task.or_else(|| (!self.prompt_stems.is_empty()).then(|| group(&self.prompt_stems)))
+    }
+
+    fn all_calls(&self) -> Vec<CallDigest> {
+        let faded = |tool: &Term| CallDigest { tool: *tool, features: Features::default(), edges: Vec::new() };
+        let mut calls: Vec<CallDigest> = self.earlier.iter().map(faded).collect();
+        if let Some((at, call)) = &self.heaviest {
+            calls[*at] = call.clone();
+        }
+        calls.extend_from_slice(&self.calls);
+        calls
+    }
+
+    /// Forgets most of a session that nobody has heard of for a while, so that it takes little room: keeps the order
+    /// of its newest calls, the heaviest of them, the strongest orders, and what was said and named, blurred.
+    /// Returns the sources that are left, by their former numbers.
+    pub(crate) fn fade(&mut self) -> Vec<u8> {
+        self.task = self.task();
+        self.prompt_stems.truncate(FADED_STEMS);
+        self.index.fade();
+        self.consistency.fade();
+        self.fade_calls();
+        self.orders.sort_by(|a, b| b.strength().total_cmp(&a.strength()).then(b.source.cmp(&a.source)));
+        self.orders.truncate(FADED_ORDERS);
+        let mut sources: Vec<u8> = self.orders.iter().map(|o| o.source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        for order in &mut self.orders {
+            order.fade();
+            order.source = sources.partition_point(|s| *s < order.source) as u8;
+        }
+        self.sources = sources.iter().map(|s| self.sources[usize::from(*s)]).collect();
+        self.asked = sources.iter().map(|s| self.asked[usize::from(*s)]).collect();
+        sources
+    }
+
+    fn fade_calls(&mut self) {
+        let mut calls = self.all_calls();
+        calls.drain(..calls.len().saturating_sub(FADED_CALLS));
+        let weight = |call: &CallDigest| logit(&call.features, 0.5, 0.0);
+        let heaviest = calls.iter().enumerate().max_by(|a, b| weight(a.1).total_cmp(&weight(b.1)));
+        self.heaviest = heaviest.map(|(at, call)| (at, call.clone()));
+        self.earlier = calls.iter().map(|call| call.tool).collect();
+        self.calls.clear();
+    }
+
+    /// The calls it still knows of, and which of those before its last sleep weighed most.
+    pub(crate) fn known_calls(&self) -> (usize, Option<usize>) {
+        (self.earlier.len() + self.calls.len(), self.heaviest.as_ref().map(|(at, _)| *at))
+    }
+
     /// What remains of the session when it is over.
     pub fn digest(&self) -> Digest {
         Digest {
+            task: self.task(),
             prompt: self.prompt_stems.clone(),
-            calls: self.calls.clone(),
+            calls: self.all_calls(),
             consistency: self.consistency.score(),
             fans: self.consistency.fans(),
             exposure: self.exposure,

@@ -123,7 +123,7 @@ impl Detector {
         parts.put("lanes", 1, &self.lanes);
         parts.put("metrics", 1, &self.metrics);
         parts.put("alerted", 1, &self.alerted);
-        parts.put("watch", 3, &self.watch);
+        parts.put("watch", 4, &self.watch);
         let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
         parts.put("baselines", 1, &baselines.collect::<LearnedBaselines>());
         parts.put("rules", 1, self.rules.state());
@@ -139,7 +139,7 @@ impl Detector {
         detector.lanes = parts.take("lanes", 1).unwrap_or_default();
         detector.metrics = parts.take("metrics", 1).unwrap_or_default();
         detector.alerted = parts.take("alerted", 1).unwrap_or_default();
-        detector.watch = parts.take("watch", 3).unwrap_or_default();
+        detector.watch = parts.take("watch", 4).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
         for (id, field, windows) in parts.take::<LearnedBaselines>("baselines", 1).unwrap_or_default() {
             if let Some(baseline) = detector.baselines.iter_mut().find(|b| b.rule.id == id && b.rule.field == field) {

@@ -51,13 +51,7 @@ impl<'t> Candidate<'t> {
 
     /// The values of the digits, everything else left out.
     pub(crate) fn digits(&self) -> Digits {
-        let mut digits = Digits { values: [0; 40], len: 0 };
-        let values = self.value().bytes().filter(u8::is_ascii_digit).map(|b| b - b'0');
-        for (slot, value) in digits.values.iter_mut().zip(values) {
-            *slot = value;
-            digits.len += 1;
-        }
-        digits
+        Digits::of(self.value())
     }
 
     /// Letters in upper case and digits, everything else left out.
@@ -96,6 +90,19 @@ impl<'t> Candidate<'t> {
 pub(crate) struct Digits {
     values: [u8; 40],
     len: usize,
+}
+
+impl Digits {
+    /// Those of `value`, everything else left out.
+    pub(crate) fn of(value: &str) -> Self {
+        let mut digits = Self { values: [0; 40], len: 0 };
+        let values = value.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0');
+        for (slot, value) in digits.values.iter_mut().zip(values) {
+            *slot = value;
+            digits.len += 1;
+        }
+        digits
+    }
 }
 
 impl std::ops::Deref for Digits {

@@ -96,11 +96,15 @@ pub(crate) struct TenantPolicies<'p> {
 }
 
 impl TenantPolicies<'_> {
+    /// Whether the policy lets every finding of the type stand.
+    pub(crate) fn keeps_all(&self, entity: &EntityType) -> bool {
+        self.policy.action(entity) == Action::Keep
+    }
+
     /// Whether the policy lets the finding stand.
     pub(crate) fn keeps(&self, finding: &Finding) -> bool {
         let allow = &self.policy.allow;
-        self.policy.action(&finding.entity) == Action::Keep
-            || !allow.is_empty() && allow.contains(&finding.normalized.to_lowercase())
+        self.keeps_all(&finding.entity) || !allow.is_empty() && allow.contains(&finding.normalized.to_lowercase())
     }
 
     /// Writes to `out` what stands in place of the finding whose text is `value`.

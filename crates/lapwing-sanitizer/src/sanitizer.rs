@@ -105,14 +105,21 @@ impl Sanitizer {
 
     /// What stands in `text`, in order, without overlap, whatever the policy. Masks of an earlier pass are no findings.
     pub fn find(&self, text: &str) -> Vec<Finding> {
-        self.find_in(text, Place::default())
+        self.find_wanted(text, Place::default(), |_| true)
     }
 
-    fn find_in(&self, text: &str, place: Place) -> Vec<Finding> {
-        let mut findings = scan::find_in(text, place.field, &self.custom, |text| self.policies.masks(text));
-        if place.plain {
-            findings.retain(|finding| !matches!(finding.entity, Person | Location | Username));
-        }
+    /// What the policy would mask.
+    fn find_in(&self, policies: &TenantPolicies<'_>, text: &str, place: Place) -> Vec<Finding> {
+        let mut findings = self.find_wanted(text, place, |entity| !policies.keeps_all(entity));
+        findings.retain(|finding| !policies.keeps(finding));
+        findings
+    }
+
+    fn find_wanted(&self, text: &str, place: Place, wanted: impl Fn(&EntityType) -> bool) -> Vec<Finding> {
+        let wanted =
+            |entity: &EntityType| !(place.plain && matches!(entity, Person | Location | Username)) && wanted(entity);
+        let masks = |text: &str| self.policies.masks(text);
+        let mut findings = scan::find_in(text, place.field, &self.custom, masks, wanted);
         self.leave_masks(text, &mut findings);
         findings
     }
@@ -135,8 +142,7 @@ impl Sanitizer {
     /// Masks `text` by the tenant's policy and tells what was masked, in bytes of the original.
     pub fn sanitize_text(&self, tenant: &TenantId, text: &str) -> (String, Vec<Finding>) {
         let policies = self.policies.of(tenant);
-        let mut findings = self.find(text);
-        findings.retain(|finding| !policies.keeps(finding));
+        let findings = self.find_in(&policies, text, Place::default());
         let masked = match findings.as_slice() {
             [] => text.to_owned(),
             findings => self.mask(&policies, text, Place::default(), findings, |_| {}),
@@ -166,7 +172,9 @@ impl Sanitizer {
 
     fn sanitize_event(&self, mut event: Event) -> Result<SanitizedEvent, SanitizeFailure> {
         let tenant = event.tenant.id.clone();
-        let mut look = Look { sanitizer: self, found: Vec::new(), names: Vec::new(), too_deep: false };
+        let policies = self.policies.of(&tenant);
+        let mut look =
+            Look { sanitizer: self, policies: &policies, found: Vec::new(), names: Vec::new(), too_deep: false };
         event.visit_mut(&mut look);
         if look.too_deep {
             return Err(SanitizeFailure::TooDeep);
@@ -174,7 +182,7 @@ impl Sanitizer {
         let names = person::spread(look.names.iter().map(String::as_str));
         let mut mask = Mask {
             sanitizer: self,
-            policies: self.policies.of(&tenant),
+            policies: &policies,
             found: look.found.into_iter(),
             names,
             counts: BTreeMap::new(),
@@ -205,20 +213,13 @@ impl Sanitizer {
     ) -> String {
         let mut result = replace(policies, text, findings, &mut masked);
         for _ in 1..MAX_PASSES {
-            let left = self.left(policies, &result, place);
+            let left = self.find_in(policies, &result, place);
             if left.is_empty() {
                 return result;
             }
             result = replace(policies, &result, &left, &mut masked);
         }
-        if self.left(policies, &result, place).is_empty() { result } else { UNREADABLE.to_owned() }
-    }
-
-    /// What the policy would mask in a text that was masked.
-    fn left(&self, policies: &TenantPolicies<'_>, text: &str, place: Place) -> Vec<Finding> {
-        let mut findings = self.find_in(text, place);
-        findings.retain(|finding| !policies.keeps(finding));
-        findings
+        if self.find_in(policies, &result, place).is_empty() { result } else { UNREADABLE.to_owned() }
     }
 }
 
@@ -263,6 +264,7 @@ impl Place {
 /// The first walk: looks at every string and remembers what it found, in order.
 struct Look<'s> {
     sanitizer: &'s Sanitizer,
+    policies: &'s TenantPolicies<'s>,
     found: Vec<Vec<Finding>>,
     names: Vec<String>,
     too_deep: bool,
@@ -271,7 +273,7 @@ struct Look<'s> {
 impl Look<'_> {
     fn look(&mut self, text: &str, place: Place) {
         let found = match text.len() {
-            1..=MAX_TEXT => self.sanitizer.find_in(text, place),
+            1..=MAX_TEXT => self.sanitizer.find_in(self.policies, text, place),
             _ => Vec::new(),
         };
         let people = found.iter().filter(|finding| finding.entity == Person);
@@ -315,7 +317,7 @@ impl FieldVisitor for Look<'_> {
 /// The second walk, over the same strings in the same order: masks what was found, and the names found anywhere.
 struct Mask<'s> {
     sanitizer: &'s Sanitizer,
-    policies: TenantPolicies<'s>,
+    policies: &'s TenantPolicies<'s>,
     found: std::vec::IntoIter<Vec<Finding>>,
     names: Vec<String>,
     counts: BTreeMap<EntityType, u32>,
@@ -393,7 +395,7 @@ fn unused(map: &Map<String, Value>, key: String) -> String {
 impl FieldVisitor for Mask<'_> {
     fn text(&mut self, field: &'static lapwing_event::Field, text: &mut String) {
         match field.pii {
-            Pii::Pseudonym(label) => *text = self.sanitizer.whole_pseudonym(&self.policies, label, text),
+            Pii::Pseudonym(label) => *text = self.sanitizer.whole_pseudonym(self.policies, label, text),
             _ => {
                 if self.mask(text, Place::of(field)) {
                     self.note(field);

@@ -52,6 +52,9 @@ pub(crate) struct Scan<'t> {
     pub(crate) urls_read: usize,
     pub(crate) cookies_read: usize,
     pub(crate) keys_read: usize,
+    /// The last line of a private key that was found last, and up to where none was.
+    pub(crate) key_end: Option<usize>,
+    pub(crate) key_ends_read: usize,
 }
 
 /// Longest value of a field that is read as one, in bytes.
@@ -63,13 +66,14 @@ const MAX_ALONE: usize = 48;
 /// Nested encodings (Base64, hexadecimal) that are opened.
 const MAX_NESTING: usize = 2;
 
-/// All findings in `text`, which may be the value of `enclosing`, in order and without overlap. `masks` tells the masks
-/// of an earlier pass in a text: they say nothing of what stands beside them.
+/// The findings in `text` of the types that are `wanted`, in order and without overlap. The text may be the value of
+/// `enclosing`. `masks` tells the masks of an earlier pass in a text: they say nothing of what stands beside them.
 pub(crate) fn find_in(
     text: &str,
     enclosing: Option<Field>,
     custom: &[Custom],
     masks: impl Fn(&str) -> Vec<Range<usize>>,
+    wanted: impl Fn(&EntityType) -> bool,
 ) -> Vec<Finding> {
     let view = View::new(text);
     let signs = Signs::of(&view.text, &masks(&view.text));
@@ -77,8 +81,11 @@ pub(crate) fn find_in(
     for recognizer in custom {
         found.append(&mut recognizer.find(&view.text));
     }
-    let found = settle(found, &view.text);
-    let findings = found.into_iter().map(|found| {
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let found = settle(found, &view.text).into_iter().filter(|found| wanted(&found.entity));
+    let findings = found.map(|found| {
         let normalized = normalize(found.value.as_deref().unwrap_or(&view.text[found.range.clone()]), &found.entity);
         Finding {
             range: view.original(found.range),
@@ -133,6 +140,8 @@ pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: 
         urls_read: 0,
         cookies_read: 0,
         keys_read: 0,
+        key_end: None,
+        key_ends_read: 0,
     };
     if let Some(field) = enclosing {
         scan.current = Some(FieldValue { field, range: 0..text.len(), quoted: true });

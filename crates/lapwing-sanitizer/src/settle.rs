@@ -8,35 +8,50 @@ use crate::scan::Found;
 
 /// Keeps the surest of overlapping findings, and of what it cuts off from a sure one the rest.
 pub(crate) fn settle(mut found: Vec<Found>, text: &str) -> Vec<Found> {
-    const SURE: u8 = 80;
-    if let [single] = found.as_slice() {
-        if !is_meaningful(&text[single.range.clone()]) {
-            found.clear();
+    found.sort_by_key(|found| found.range.start);
+    let mut settled = Vec::with_capacity(found.len());
+    let mut cluster = Vec::new();
+    let mut end = 0;
+    for candidate in found {
+        if candidate.range.start >= end {
+            settle_cluster(&mut cluster, text, &mut settled);
         }
-        return found;
+        end = candidate.range.end.max(end);
+        cluster.push(candidate);
     }
-    found.sort_by(|a, b| b.confidence.cmp(&a.confidence).then(b.range.len().cmp(&a.range.len())));
-    // The end of each finding that stands, by its start.
-    let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
-    found.retain_mut(|candidate| {
-        while let Some((start, end)) = overlapping(&kept, &candidate.range) {
-            let before = candidate.range.start..start.max(candidate.range.start);
-            let after = end..candidate.range.end.max(end);
-            let rest = if after.len() > before.len() { after } else { before };
-            if candidate.confidence < SURE || rest.is_empty() {
-                return false;
+    settle_cluster(&mut cluster, text, &mut settled);
+    settled
+}
+
+/// Moves what stands of a cluster of overlapping findings to `settled`.
+fn settle_cluster(cluster: &mut Vec<Found>, text: &str, settled: &mut Vec<Found>) {
+    const SURE: u8 = 80;
+    if cluster.len() > 1 {
+        cluster.sort_by(|a, b| b.confidence.cmp(&a.confidence).then(b.range.len().cmp(&a.range.len())));
+        // The end of each finding that stands, by its start.
+        let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+        cluster.retain_mut(|candidate| {
+            while let Some((start, end)) = overlapping(&kept, &candidate.range) {
+                let before = candidate.range.start..start.max(candidate.range.start);
+                let after = end..candidate.range.end.max(end);
+                let rest = if after.len() > before.len() { after } else { before };
+                if candidate.confidence < SURE || rest.is_empty() {
+                    return false;
+                }
+                candidate.range = rest;
+                candidate.value = None;
             }
-            candidate.range = rest;
-            candidate.value = None;
-        }
-        let meaningful = is_meaningful(&text[candidate.range.clone()]);
-        if meaningful {
-            kept.insert(candidate.range.start, candidate.range.end);
-        }
-        meaningful
-    });
-    found.sort_unstable_by_key(|found| found.range.start);
-    found
+            let meaningful = is_meaningful(&text[candidate.range.clone()]);
+            if meaningful {
+                kept.insert(candidate.range.start, candidate.range.end);
+            }
+            meaningful
+        });
+        cluster.sort_unstable_by_key(|found| found.range.start);
+        settled.append(cluster);
+    } else {
+        settled.extend(cluster.drain(..).filter(|found| is_meaningful(&text[found.range.clone()])));
+    }
 }
 
 /// Whether a value says anything: two signs alone do not.

@@ -2,6 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../fuzz/holds.rs"]
+mod holds;
+
+use std::fs;
 use std::sync::LazyLock;
 
 use lapwing_event::{Content, Event, EventId, Kind, TenantId, Timestamp, Tool, User};
@@ -56,16 +60,32 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 fn holds(text: &str) {
-    let tenant = TenantId::default();
-    let (masked, findings) = SANITIZER.sanitize_text(&tenant, text);
-    let mut end = 0;
-    for finding in &findings {
-        assert!(finding.range.start >= end && finding.range.start < finding.range.end, "{finding:?} in {text:?}");
-        assert!(text.get(finding.range.clone()).is_some(), "{finding:?} splits a character of {text:?}");
-        end = finding.range.end;
+    holds::holds(&SANITIZER, text);
+}
+
+/// The texts that the fuzz target begins with.
+fn corpus() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/text");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn the_corpus_and_what_is_made_of_it_hold() {
+    const SIGNS: [&str; 12] = ["\\", "\"", "%", "&", "\u{200b}", "é", "1", "@", " ", "]", "\n", ""];
+    let corpus = corpus();
+    assert!(corpus.len() > 20);
+    for (number, text) in corpus.iter().enumerate() {
+        holds(text);
+        let other = &corpus[(number * 7 + 3) % corpus.len()];
+        for (i, sign) in SIGNS.into_iter().enumerate() {
+            let cut = text.floor_char_boundary(text.len() * (i + 1) / (SIGNS.len() + 1));
+            let next = text.ceil_char_boundary(cut + 1);
+            holds(&format!("{}{sign}{}", &text[..cut], &text[next..]));
+            holds(&format!("{}{sign}{}", &text[cut..], &other[..other.floor_char_boundary(cut)]));
+        }
     }
-    let (again, left) = SANITIZER.sanitize_text(&tenant, &masked);
-    assert_eq!((again.as_str(), left.len()), (masked.as_str(), 0), "second pass over {text:?}");
 }
 
 proptest! {

@@ -64,17 +64,14 @@ pub(crate) fn spaced(scan: &mut Scan<'_>, digit: usize) {
 
 /// Whether the groups are of four (or of four, six and the rest): other groupings are other numbers.
 fn grouped_like_a_card(value: &str) -> bool {
-    let mut groups = value.split([' ', '-', '.']).map(str::len).peekable();
-    let separators: Vec<char> = value.chars().filter(|c| !c.is_ascii_digit()).collect();
-    if separators.is_empty() {
-        return true;
-    }
-    if separators.iter().any(|s| *s != separators[0]) || groups.next() != Some(4) {
+    let Some(first) = value.find(|c: char| !c.is_ascii_digit()) else { return true };
+    let (sign, rest) = (value.as_bytes()[first], &value[first + 1..]);
+    if first != 4 || rest.bytes().any(|b| !b.is_ascii_digit() && b != sign) {
         return false;
     }
-    let rest: Vec<usize> = groups.collect();
-    let (last, middle) = rest.split_last().expect("a separator parts two groups");
-    middle.iter().all(|n| matches!(n, 4 | 6)) && (1..=5).contains(last)
+    let (middle, last) = rest.rsplit_once(char::from(sign)).map_or((None, rest), |(head, last)| (Some(head), last));
+    let mut middle = middle.into_iter().flat_map(|head| head.split(char::from(sign)));
+    (1..=5).contains(&last.len()) && middle.all(|group| matches!(group.len(), 4 | 6))
 }
 
 /// Whether the leading digits are those of a card network (ISO/IEC 7812 ranges in use) and the length is one of its lengths.

@@ -58,7 +58,7 @@ pub(crate) mod testing {
 
     /// The values of `entity` in `text`, as written, in order.
     pub(crate) fn found(entity: EntityType, text: &str) -> Vec<String> {
-        let findings = find_in(text, None, &[], |_| Vec::new()).into_iter().filter(|finding| finding.entity == entity);
+        let findings = find_in(text, None, &[], |_| Vec::new(), |found| *found == entity).into_iter();
         findings.map(|finding| text[finding.range].to_owned()).collect()
     }
 

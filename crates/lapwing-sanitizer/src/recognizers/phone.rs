@@ -4,7 +4,7 @@
 use crate::context::Class;
 use crate::entity::EntityType::Phone;
 use crate::field::Field;
-use crate::formats::{ALONE, CHECKED, Candidate, Format, NAMED, SHAPED};
+use crate::formats::{ALONE, CHECKED, Candidate, Digits, Format, NAMED, SHAPED};
 
 /// Country code, shortest and longest national number.
 const PLANS: &[(u16, u8, u8)] = &[
@@ -267,10 +267,10 @@ fn balanced(value: &str) -> bool {
 }
 
 /// Digits of the number itself, an extension left out.
-fn main_digits(c: &Candidate<'_>) -> Vec<u8> {
+fn main_digits(c: &Candidate<'_>) -> Digits {
     let value = c.value();
-    let main = value.find(['x', 'e', '#']).map_or(value, |at| &value[..at]);
-    main.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect()
+    let extension = value.bytes().position(|b| matches!(b, b'x' | b'e' | b'#'));
+    Digits::of(&value[..extension.unwrap_or(value.len())])
 }
 
 fn international(c: &Candidate<'_>) -> Option<u8> {
@@ -307,8 +307,11 @@ fn international(c: &Candidate<'_>) -> Option<u8> {
 }
 
 fn trunk(c: &Candidate<'_>) -> Option<u8> {
+    if c.digits < 8 {
+        return None;
+    }
     let d = main_digits(c);
-    if is_date(c.value()) || !(8..=12).contains(&d.len()) || !balanced(c.value()) {
+    if !(8..=12).contains(&d.len()) || is_date(c.value()) || !balanced(c.value()) {
         return None;
     }
     if let Some(score) = c.if_named(Class::PHONE) {
@@ -365,15 +368,16 @@ fn named(c: &Candidate<'_>) -> Option<u8> {
 
 /// Whether the digits read as a calendar date.
 pub(crate) fn is_date(value: &str) -> bool {
-    let parts: Vec<&str> = value.split(['-', '/', '.']).collect();
+    let mut parts = value.split(['-', '/', '.']);
+    let [a, b, c] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    let more = parts.next().is_some();
     let plain = value.len() == 8
         && value.bytes().all(|b| b.is_ascii_digit())
         && (value.starts_with("19") || value.starts_with("20"));
     let year = |part: &str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
     let short = |part: &str| (1..=2).contains(&part.len());
-    plain
-        || matches!(parts.as_slice(), [a, b, c] if (year(a) && short(b) && short(c)) || (short(a) && short(b) && (year(c) || c.len() == 2)))
-        || parts.len() > 3 && year(parts[0]) && short(parts[1])
+    let dated = (year(a) && short(b) && short(c)) || (short(a) && short(b) && (year(c) || c.len() == 2));
+    plain || if more { year(a) && short(b) } else { dated }
 }
 
 #[cfg(test)]

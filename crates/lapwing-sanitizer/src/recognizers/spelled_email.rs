@@ -88,7 +88,10 @@ fn separator(text: &str) -> Option<(usize, char, bool)> {
         return None;
     }
     // Most words are no separator, as their first letter tells.
-    let first = trimmed.bytes().next().map_or(0, |b| b.to_ascii_lowercase());
+    let first = trimmed.bytes().next()?.to_ascii_lowercase();
+    if spaces == 0 && first.is_ascii_alphabetic() {
+        return None;
+    }
     let spelled = SEPARATORS.iter().filter(|(word, _)| word.as_bytes()[0] == first).find(|(word, _)| {
         let head = trimmed.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
         let bracketed = !word.as_bytes()[0].is_ascii_alphabetic();
@@ -197,41 +200,44 @@ fn separator_before(text: &str) -> Option<usize> {
 
 /// The address as it would be written.
 fn normalize(value: &str) -> String {
-    let mut out = value.to_ascii_lowercase();
-    for at in [
-        "(at)",
-        "[at]",
-        "{at}",
-        "<at>",
-        "(a)",
-        "[a]",
-        "_at_",
-        "-at-",
-        "(@)",
-        "[@]",
-        "*at*",
-        "/at/",
-        " ät ",
-        " snabel-a ",
-        " apenstaartje ",
-        " małpa ",
-        " malpa ",
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(c) = rest.chars().next() {
+        let (length, sign) = match (separator(rest), at_sign(rest)) {
+            (Some((length, sign, true)), _) => (length, Some(sign)),
+            (_, Some(length)) => (length, Some('@')),
+            _ => (c.len_utf8(), (c != ' ').then_some(c.to_ascii_lowercase())),
+        };
+        out.extend(sign);
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// Length of the spelled `@` that `text` begins with, the spaces around a word included.
+fn at_sign(text: &str) -> Option<usize> {
+    const BRACKETED: [&str; 12] =
+        ["(at)", "[at]", "{at}", "<at>", "(a)", "[a]", "_at_", "-at-", "(@)", "[@]", "*at*", "/at/"];
+    const WORDS: [&str; 11] = [
         " at sign ",
         " at-sign ",
         " arroba ",
         " chiocciola ",
         " arobase ",
+        " ät ",
+        " snabel-a ",
+        " apenstaartje ",
+        " małpa ",
+        " malpa ",
         " at ",
-    ] {
-        out = out.replace(at, "@");
-    }
-    for (word, sign) in SEPARATORS {
-        let bracketed = !word.as_bytes()[0].is_ascii_alphabetic();
-        let needle = if bracketed { word.to_owned() } else { format!(" {word} ") };
-        out = out.replace(&needle, &sign.to_string());
-    }
-    out.retain(|c| c != ' ');
-    out
+    ];
+    let signs: &[&str] = match text.as_bytes().first()? {
+        b' ' => &WORDS,
+        b'(' | b'[' | b'{' | b'<' | b'_' | b'-' | b'*' | b'/' => &BRACKETED,
+        _ => return None,
+    };
+    let begins = |sign: &&&str| text.get(..sign.len()).is_some_and(|head| head.eq_ignore_ascii_case(sign));
+    signs.iter().find(begins).map(|sign| sign.len())
 }
 
 #[cfg(test)]

@@ -290,20 +290,37 @@ fn pem(scan: &mut Scan<'_>, start: usize) {
     if !label.to_ascii_uppercase().contains("PRIVATE KEY") {
         return;
     }
-    let body = &rest[..floor(rest, MAX_KEY)];
-    let end = match body.find("-----END").or_else(|| body.find("-----end")) {
+    let limit = start + floor(rest, MAX_KEY);
+    let end = match end_line(scan, start, limit) {
         Some(at) => {
-            let tail = &body[at + 8..];
-            at + 8 + tail.find("-----").map_or(tail.len().min(MAX_LABEL), |i| i + 5)
+            let tail = &scan.text[at + 8..limit.max(at + 8)];
+            at + 8 + tail.find("-----").map_or(tail.len().min(MAX_LABEL), |i| i + 5) - start
         }
         // A cut key ends with its last character of Base64.
         None => {
             let open = label.find("-----\n").or_else(|| label[5..].find("-----").map(|i| i + 5)).map_or(11, |i| i + 5);
-            open + body[open..].bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+/=\n\r \\".contains(b)).count()
+            open + scan.text[start + open..limit]
+                .bytes()
+                .take_while(|b| b.is_ascii_alphanumeric() || b"+/=\n\r \\".contains(b))
+                .count()
         }
     };
     scan.keys_read = start + MAX_KEY.min(end);
     scan.push(start..start + floor(rest, end), Secret, "private-key", CHECKED + 9);
+}
+
+/// Where the next last line of a key begins. What one search has read, the next does not read again.
+fn end_line(scan: &mut Scan<'_>, start: usize, limit: usize) -> Option<usize> {
+    if scan.key_end.is_none_or(|end| end < start) {
+        let from = scan.key_ends_read.max(start);
+        let region = scan.text.as_bytes().get(from..limit).unwrap_or_default();
+        let ends = memchr::memmem::find_iter(region, b"-----").map(|at| from + at);
+        let is_end = |at: &usize| starts_with(scan.text.as_bytes(), at + 5, "end");
+        scan.key_end = ends.into_iter().find(is_end);
+        // The last signs may begin a line that goes on behind the limit.
+        scan.key_ends_read = scan.key_end.unwrap_or(limit.saturating_sub(8)).max(from);
+    }
+    scan.key_end.filter(|end| end + 8 <= limit)
 }
 
 fn floor(text: &str, at: usize) -> usize {

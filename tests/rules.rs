@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Server, lapwing};
+use crate::support::{Server, lapwing, wait_for};
 
 const OWN: &str = "\
 title: A prompt about the moon
@@ -53,4 +53,32 @@ async fn rules_raise_alerts_with_their_tags() {
     assert_eq!((&injection["severity"], &injection["owasp"][0]), (&json!("medium"), &json!("owasp.llm01-2025")));
     assert!(injection["explanation"].as_str().unwrap().contains("content.prompt"), "{injection}");
     assert_eq!(of("moon").unwrap()["severity"], "low");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_reads_thresholds_again_and_faulty_ones_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("own.toml");
+    let config = |field: &str, above: f64| {
+        let text = format!("[[detector.thresholds]]\nid = \"OWN-1\"\nfield = \"{field}\"\nabove = {above}\n");
+        std::fs::write(&file, text).unwrap();
+    };
+    config("latency_ms", 1_000.0);
+    let server = Server::start("up", dir.path(), &[("LAPWING_CONFIG", file.to_str().unwrap())]);
+    let logged =
+        async |what: &str| wait_for(async || server.log.lock().unwrap().contains(what).then_some(())).await.unwrap();
+    config("latency", 10.0);
+    server.signal("-HUP");
+    logged("configuration not taken over").await;
+    server
+        .send(
+            &json!([{"prompt": "slow", "latency_ms": 2_000, "session_id": "a"}, {"prompt": "quick", "latency_ms": 20}]),
+        )
+        .await;
+    assert_eq!(server.find("rule:OWN-1", 1).await.len(), 1);
+    config("latency_ms", 10.0);
+    server.signal("-HUP");
+    logged("the detector runs with the new configuration").await;
+    server.send(&json!([{"prompt": "quick again", "latency_ms": 30, "session_id": "b"}])).await;
+    server.find("rule:OWN-1", 2).await;
 }

@@ -16,7 +16,8 @@ use crate::threshold::ThresholdRule;
 pub struct DetectorConfig {
     /// Static thresholds on numeric fields. Default: `AID-21`, `scores.toxicity` above 0.7.
     pub thresholds: Vec<ThresholdRule>,
-    /// Dynamic baselines over a moving window. Default: `AID-22`, prompt length per agent, 3 standard deviations.
+    /// Dynamic baselines over a moving window: prompt and response length, tokens, cost, latency, toxicity, sentiment,
+    /// refusals, guardrails, masked data, tool failures, calls, tools, errors, events, host.
     pub baselines: Vec<BaselineRule>,
     /// What is normal for an agent, and how sure an alarm has to be.
     pub behaviour: BehaviourConfig,
@@ -36,7 +37,7 @@ impl Default for DetectorConfig {
     fn default() -> Self {
         Self {
             thresholds: vec![ThresholdRule::toxicity()],
-            baselines: vec![BaselineRule::prompt_length()],
+            baselines: BaselineRule::defaults(),
             behaviour: BehaviourConfig::default(),
             rules: RulesConfig::default(),
             detections: DetectionsConfig::default(),
@@ -99,6 +100,12 @@ impl DetectorConfig {
     pub fn validate(&self) -> Result<(), DetectorError> {
         for rule in &self.thresholds {
             metric(&format!("detector.thresholds[{}].field", rule.id), &rule.field)?;
+            if rule.window_s == 0 || rule.max_keys == 0 {
+                return Err(invalid(
+                    &format!("detector.thresholds[{}]", rule.id),
+                    "`window_s` and `max_keys` must be above 0",
+                ));
+            }
             if rule.above.is_none() && rule.below.is_none() {
                 return Err(invalid(&format!("detector.thresholds[{}]", rule.id), "set `above`, `below` or both"));
             }
@@ -106,9 +113,18 @@ impl DetectorConfig {
         for rule in &self.baselines {
             let key = format!("detector.baselines[{}]", rule.id);
             metric(&format!("{key}.field"), &rule.field)?;
-            if !(rule.deviations > 0.0 && rule.deviations.is_finite()) || rule.window_h == 0 || rule.max_keys == 0 {
-                return Err(invalid(&key, "`deviations`, `window_h` and `max_keys` must be above 0"));
+            if !(rule.deviations > 0.0 && rule.deviations.is_finite()) || rule.max_keys == 0 {
+                return Err(invalid(&key, "`deviations` and `max_keys` must be above 0"));
             }
+            if !(1..=168).contains(&rule.window_h) {
+                return Err(invalid(&key, "`window_h` must lie between 1 and 168"));
+            }
+        }
+        if self.allowed_lateness_s > 900 {
+            return Err(invalid(
+                "detector.allowed_lateness_s",
+                "must be at most 900: baselines close a quarter of an hour after the next",
+            ));
         }
         if self.detections.max_keys == 0 {
             return Err(invalid("detector.detections.max_keys", "must be above 0"));
@@ -147,7 +163,7 @@ fn metric(key: &str, field: &str) -> Result<(), DetectorError> {
     Metric::parse(field).map(|_| ()).ok_or_else(|| {
         invalid(
             key,
-            &format!("`{field}` is no numeric field; use one of the schema, `content.prompt.length` or `attrs.…`"),
+            &format!("`{field}` is no numeric field; use one of the schema, `content.prompt.length`, `events`, `failed`, `refused`, `tool.failed`, `guardrail.triggered`, `tools` or `attrs.…`"),
         )
     })
 }
@@ -180,6 +196,9 @@ mod tests {
         check(r#"{"thresholds":[{"id":"X","field":"nope","above":1}]}"#, "thresholds[X].field");
         check(r#"{"thresholds":[{"id":"X","field":"cost_usd"}]}"#, "thresholds[X]");
         check(r#"{"baselines":[{"id":"B","field":"cost_usd","deviations":0}]}"#, "baselines[B]");
+        check(r#"{"baselines":[{"id":"B","field":"cost_usd","window_h":200}]}"#, "baselines[B]");
+        check(r#"{"thresholds":[{"id":"X","field":"cost_usd","above":1,"window_s":0}]}"#, "thresholds[X]");
+        check(r#"{"allowed_lateness_s":1000}"#, "allowed_lateness_s");
         check(r#"{"behaviour":{"false_alarm_rate":0}}"#, "behaviour.false_alarm_rate");
         check(r#"{"behaviour":{"max_history":3}}"#, "behaviour.max_history");
     }

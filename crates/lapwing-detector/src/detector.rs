@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use lapwing_event::{Kind, SanitizedEvent, Timestamp};
 
-use crate::alert::{Alert, Draft};
-use crate::baseline::{Baseline, Deviation, Window};
+use crate::alert::Alert;
+use crate::baseline::{Baseline, Learned};
 use crate::config::DetectorConfig;
 use crate::detections::Detections;
 use crate::error::DetectorError;
+use crate::explain;
 use crate::metrics::DetectorMetrics;
 use crate::recent::Recent;
 use crate::rules::Rules;
 use crate::snapshot::Parts;
-use crate::threshold::{Crossed, Threshold};
+use crate::threshold::{HeldByKey, Threshold};
 use crate::watch::Watch;
 
 /// Watches the clean topic of one partition. Feed it every event in the order of the topic.
@@ -33,9 +34,6 @@ pub struct Detector {
     /// Parts that the snapshot had in a form that is no longer read.
     restarted: Vec<String>,
 }
-
-/// What a baseline learned, by rule id and field, so that a changed configuration keeps what still fits.
-type LearnedBaselines = Vec<(String, String, Recent<String, Window>)>;
 
 impl Detector {
     /// A detector that has learned nothing yet.
@@ -69,14 +67,14 @@ impl Detector {
             return Vec::new();
         }
         let mut alerts = Vec::new();
-        for threshold in &self.thresholds {
+        for threshold in &mut self.thresholds {
             if let Some(crossed) = threshold.check(event) {
-                alerts.push(Alert::new(explain_threshold(threshold, crossed, event), event.timestamp, event));
+                alerts.push(Alert::new(explain::threshold(&threshold.rule, crossed, event), event.timestamp, event));
             }
         }
         for baseline in &mut self.baselines {
             if let Some(deviation) = baseline.observe(event) {
-                alerts.push(Alert::new(explain_baseline(baseline, &deviation, event), event.timestamp, event));
+                alerts.push(Alert::new(explain::baseline(&baseline.rule, &deviation), event.timestamp, event));
             }
         }
         alerts.extend(self.rules.observe(event));
@@ -123,9 +121,11 @@ impl Detector {
         parts.put("lanes", 1, &self.lanes);
         parts.put("metrics", 1, &self.metrics);
         parts.put("alerted", 1, &self.alerted);
-        parts.put("watch", 4, &self.watch);
-        let baselines = self.baselines.iter().map(|b| (b.rule.id.clone(), b.rule.field.clone(), b.windows().clone()));
-        parts.put("baselines", 1, &baselines.collect::<LearnedBaselines>());
+        parts.put("watch", 5, &self.watch);
+        let baselines = self.baselines.iter().map(|baseline| (baseline.identity(), baseline.learned()));
+        parts.put("baselines", 2, &baselines.collect::<BTreeMap<_, _>>());
+        let thresholds = self.thresholds.iter().map(|threshold| (threshold.identity(), threshold.held()));
+        parts.put("thresholds", 1, &thresholds.collect::<BTreeMap<_, _>>());
         parts.put("rules", 1, self.rules.state());
         self.detections.save(&mut parts);
         parts.encode()
@@ -141,15 +141,32 @@ impl Detector {
         detector.alerted = parts.take("alerted", 1).unwrap_or_default();
         detector.watch = parts.take("watch", 4).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
-        for (id, field, windows) in parts.take::<LearnedBaselines>("baselines", 1).unwrap_or_default() {
-            if let Some(baseline) = detector.baselines.iter_mut().find(|b| b.rule.id == id && b.rule.field == field) {
-                baseline.resume(windows);
-            }
+        let mut learned: BTreeMap<String, Learned> = parts.take("baselines", 2).unwrap_or_default();
+        for baseline in &mut detector.baselines {
+            learned.remove(&baseline.identity()).into_iter().for_each(|learned| baseline.resume(learned));
+        }
+        let mut held: BTreeMap<String, HeldByKey> = parts.take("thresholds", 1).unwrap_or_default();
+        for threshold in &mut detector.thresholds {
+            held.remove(&threshold.identity()).into_iter().for_each(|held| threshold.resume(held));
         }
         detector.rules.resume(parts.take("rules", 1).unwrap_or_default());
         detector.detections = Detections::load(&mut parts);
         detector.restarted = parts.lost();
         Ok(detector)
+    }
+
+    /// Takes over new settings and keeps what was learned, as far as it still belongs to something. On an error the old
+    /// settings stay in force.
+    pub fn reconfigure(&mut self, config: DetectorConfig) -> Result<(), DetectorError> {
+        let refit = config.behaviour.model != self.config.behaviour.model;
+        let watch = std::mem::take(&mut self.watch);
+        let next = Self::restore(config, &self.snapshot());
+        let outcome = next.map(|next| *self = next);
+        self.watch = watch;
+        if refit && outcome.is_ok() {
+            self.watch.refit(&self.config.behaviour);
+        }
+        outcome
     }
 
     /// The parts that [`Detector::restore`] had to begin anew.
@@ -161,6 +178,14 @@ impl Detector {
         let idle = seconds(self.config.behaviour.session_idle_s);
         let mut alerts = self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics);
         alerts.extend(self.detections.silent(now, &self.config.detections));
+        let lateness = seconds(self.config.allowed_lateness_s);
+        for baseline in &mut self.baselines {
+            for deviation in baseline.advance(now, lateness) {
+                let draft = explain::baseline(&baseline.rule, &deviation);
+                let evidence = baseline.envelope(&deviation.key);
+                alerts.extend(evidence.map(|event| Alert::new(draft, Timestamp::from_nanos(deviation.at), event)));
+            }
+        }
         alerts
     }
 
@@ -188,47 +213,6 @@ impl Detector {
 
 fn seconds(s: u64) -> i64 {
     i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1_000_000_000)
-}
-
-fn explain_threshold(threshold: &Threshold, crossed: Crossed, event: &SanitizedEvent) -> Draft {
-    let rule = &threshold.rule;
-    let side = if crossed.above { "above" } else { "below" };
-    let words = format!("{} is {:.4}, {side} the threshold of {}", rule.field, crossed.value, crossed.bound);
-    Draft {
-        rule_id: rule.id.clone(),
-        title: rule.title.clone().or_else(|| Some(format!("{} {side} {}", rule.field, crossed.bound))),
-        severity: Some(rule.severity.clone()),
-        score: crossed.value,
-        threshold: crossed.bound,
-        event_ids: vec![event.id],
-        dedup_key: format!("{}\u{1f}{}\u{1f}{}", rule.id, rule.field, event.partition_key()),
-        explanation: words,
-    }
-}
-
-fn explain_baseline(baseline: &Baseline, deviation: &Deviation, event: &SanitizedEvent) -> Draft {
-    let rule = &baseline.rule;
-    let whose = deviation.key.split('\u{1f}').next_back().unwrap_or_default();
-    let words = format!(
-        "{} of {whose} is {:.1}, {:.1} standard deviations from its mean of {:.1} over {} h ({} values, deviation {:.1})",
-        rule.field,
-        deviation.value,
-        deviation.score,
-        deviation.mean,
-        rule.window_h,
-        deviation.count,
-        deviation.deviation
-    );
-    Draft {
-        rule_id: rule.id.clone(),
-        title: Some(format!("{} is off its baseline", rule.field)),
-        severity: Some(rule.severity.clone()),
-        score: deviation.score,
-        threshold: rule.deviations,
-        event_ids: vec![event.id],
-        dedup_key: format!("{}\u{1f}{}\u{1f}{whose}", rule.id, rule.field),
-        explanation: words,
-    }
 }
 
 #[cfg(test)]

@@ -24,10 +24,12 @@ mod config;
 mod detections;
 mod detector;
 mod error;
+mod explain;
 mod metric;
 mod metrics;
 mod recent;
 mod rules;
+mod scope;
 mod session;
 mod snapshot;
 #[cfg(test)]
@@ -36,11 +38,12 @@ mod threshold;
 mod watch;
 
 pub use alert::Alert;
-pub use baseline::{BaselineRule, Per, Side};
+pub use baseline::{BaselineRule, Estimate, Measure, Side};
 pub use config::{BehaviourConfig, DetectorConfig};
 pub use detections::DetectionsConfig;
 pub use detector::Detector;
 pub use error::DetectorError;
 pub use metrics::DetectorMetrics;
 pub use rules::{RuleFault, RuleSet, RuleSummary, RuleText, RulesConfig};
-pub use threshold::ThresholdRule;
+pub use scope::{Only, Per};
+pub use threshold::{Rate, ThresholdRule};

@@ -1,13 +1,18 @@
 //! A number of an event, by the path that names it.
 
-use lapwing_event::Event;
+use lapwing_event::{Event, GuardrailAction, Kind, Outcome, ToolStatus};
 use serde_json::Value;
 
 /// Where in an event a number stands.
 #[derive(Debug, Clone)]
 pub(crate) enum Metric {
     /// A field of the schema, or a length.
-    Field(fn(&Event) -> Option<f64>),
+    Field {
+        /// Reads it.
+        read: Read,
+        /// Whether it is 0 or 1, so that its mean is a share.
+        is_share: bool,
+    },
     /// A number under `attrs`, by its keys.
     Attr(Vec<String>),
 }
@@ -19,13 +24,19 @@ impl Metric {
             let keys: Vec<String> = keys.split('.').map(str::to_owned).collect();
             return keys.iter().all(|k| !k.is_empty()).then_some(Self::Attr(keys));
         }
-        FIELDS.iter().find(|(name, _)| *name == path).map(|(_, read)| Self::Field(*read))
+        let found = FIELDS.iter().find(|(name, _)| *name == path);
+        found.map(|(name, read)| Self::Field { read: *read, is_share: SHARES.contains(name) })
+    }
+
+    /// Whether the number is 0 or 1.
+    pub(crate) fn is_share(&self) -> bool {
+        matches!(self, Self::Field { is_share: true, .. })
     }
 
     /// The number, if the event has it and it is finite.
     pub(crate) fn read(&self, event: &Event) -> Option<f64> {
         let value = match self {
-            Self::Field(read) => read(event),
+            Self::Field { read, .. } => read(event),
             Self::Attr(keys) => {
                 let (first, rest) = keys.split_first()?;
                 let found = rest.iter().try_fold(event.attrs.get(first)?, |value, key| value.get(key))?;
@@ -39,6 +50,9 @@ impl Metric {
         value.filter(|v| v.is_finite())
     }
 }
+
+/// The numbers that are 0 or 1.
+const SHARES: &[&str] = &["refused", "failed", "tool.failed", "guardrail.triggered"];
 
 type Read = fn(&Event) -> Option<f64>;
 
@@ -63,11 +77,24 @@ const FIELDS: &[(&str, Read)] = &[
     ("content.prompt.length", |e| Some(length(e.content.as_ref()?.prompt.as_deref()?))),
     ("content.response.length", |e| Some(length(e.content.as_ref()?.response.as_deref()?))),
     ("tool.output.length", |e| Some(length(e.tool.as_ref()?.output.as_deref()?))),
+    ("events", |_| Some(1.0)),
+    ("tools", |e| e.tool.as_ref().filter(|_| e.kind == Kind::Tool).map(|_| 1.0)),
+    ("failed", |e| Some(share(e.outcome == Outcome::Error))),
+    ("refused", |e| {
+        let refused = e.refusal == Some(true) || e.outcome == Outcome::Refused;
+        (e.kind == Kind::Llm).then(|| share(refused))
+    }),
+    ("tool.failed", |e| Some(share(e.tool.as_ref()?.status != ToolStatus::Ok))),
+    ("guardrail.triggered", |e| Some(share(e.guardrail.as_ref()?.action != GuardrailAction::Allowed))),
     ("tool_names.count", |e| (!e.tool_names.is_empty()).then_some(e.tool_names.len() as f64)),
 ];
 
 fn count(value: Option<u64>) -> Option<f64> {
     value.map(|v| v as f64)
+}
+
+fn share(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }
 
 fn length(text: &str) -> f64 {

@@ -37,6 +37,14 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
         self.values.get(key).map(|slot| &slot.value)
     }
 
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.values.get_mut(key).map(|slot| &mut slot.value)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.values.iter_mut().map(|(key, slot)| (key, &mut slot.value))
+    }
+
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.values.values_mut().map(|slot| &mut slot.value)
     }

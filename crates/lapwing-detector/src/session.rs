@@ -153,7 +153,7 @@ impl Asleep {
 
 /// The envelope of a session's first event, without its content: an alert that comes when the session is over
 /// needs tenant, service, agent and user.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Envelope(SanitizedEvent);
 
 impl Envelope {

@@ -43,10 +43,10 @@ fn execute(cli: Cli) -> Result<()> {
     let file = cli.config.or_else(|| std::env::var_os("LAPWING_CONFIG").map(PathBuf::from));
     let settings = || Settings::load(file.as_deref());
     match cli.command {
-        Command::Up => serve(Role::Up, settings()?),
-        Command::Ingest => serve(Role::Ingest, settings()?),
-        Command::Store => serve(Role::Store, settings()?),
-        Command::Detector => serve(Role::Detector, settings()?),
+        Command::Up => serve(Role::Up, settings()?, file),
+        Command::Ingest => serve(Role::Ingest, settings()?, file),
+        Command::Store => serve(Role::Store, settings()?, file),
+        Command::Detector => serve(Role::Detector, settings()?, file),
         Command::Emit(arguments) => block_on(commands::emit::run(arguments)),
         Command::Search(arguments) => block_on(commands::search::run(arguments)),
         Command::Tail(arguments) => block_on(commands::tail::run(arguments)),
@@ -59,12 +59,12 @@ fn execute(cli: Cli) -> Result<()> {
     }
 }
 
-fn serve(role: Role, settings: Settings) -> Result<()> {
+fn serve(role: Role, settings: Settings, file: Option<PathBuf>) -> Result<()> {
     #[cfg(feature = "faults")]
     let _points = fail::FailScenario::setup();
     telemetry::install(&settings.telemetry);
     telemetry::hide_panic_messages();
-    block_on(roles::run(role, settings))
+    block_on(roles::run(role, settings, file))
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

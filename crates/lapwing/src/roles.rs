@@ -7,6 +7,7 @@ mod index;
 mod instance;
 mod metrics;
 mod process;
+mod reload;
 mod wiring;
 
 pub use process::{Role, run};

@@ -229,6 +229,27 @@ fn a_snapshot_of_another_version_or_of_noise_is_refused() {
 }
 
 #[test]
+fn new_settings_keep_what_was_learned_and_faulty_ones_change_nothing() {
+    let mut whole = detector();
+    (0..60).flat_map(normal).for_each(|event| drop(whole.observe(&event)));
+    let mut changed = whole.clone();
+    let mut faulty = config();
+    faulty.thresholds[0].field = "nope".to_owned();
+    assert!(changed.reconfigure(faulty).is_err());
+    assert_eq!(changed.snapshot(), whole.snapshot());
+    let mut stricter = config();
+    stricter.thresholds[0].above = Some(0.2);
+    changed.reconfigure(stricter).unwrap();
+    let mut event = (*llm("a", 10_000, "x")).clone();
+    event.scores = Some(Scores { toxicity: Some(0.5), sentiment: None });
+    assert_eq!((whole.observe(&seal(event.clone())).len(), changed.observe(&seal(event)).len()), (0, 1));
+    assert_eq!(
+        (run(&mut changed, &hijacked(300)).len(), changed.metrics().models_fitted),
+        (1, whole.metrics().models_fitted)
+    );
+}
+
+#[test]
 fn rules_and_detections_go_through_a_snapshot() {
     let blocked = |i: i64| {
         let mut event = (*llm(&format!("s{i}"), i * 60, &format!("let me in, said visitor number {i}"))).clone();

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use super::consume::{next_batch, send};
 use super::metrics::DetectorGauges;
+use super::reload::Reloaded;
 use crate::clock;
 
 /// How long no event must come before silence counts as the passing of time. A shorter pause may only be a partition
@@ -93,12 +94,16 @@ pub async fn run(
     sink: Arc<dyn Sink>,
     mut state: State,
     gauges: DetectorGauges,
+    mut reloaded: Reloaded,
     stop: CancellationToken,
 ) -> Result<()> {
     let (mut saved, mut changed, mut heard) = (Instant::now(), false, Instant::now());
     while let Some(batch) = next_batch("detector", source.as_mut(), sink.as_ref(), &stop).await? {
         if !batch.messages.is_empty() {
             heard = Instant::now();
+        }
+        if reloaded.has_changed().unwrap_or(false) {
+            reconfigure(&mut state.detector, &mut reloaded);
         }
         let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch, heard.elapsed()));
         changed |= !batch.messages.is_empty() || !alerts.is_empty();
@@ -117,6 +122,15 @@ pub async fn run(
     state.save().context("write the detector's state")?;
     info!("detector state written");
     Ok(())
+}
+
+fn reconfigure(detector: &mut Detector, reloaded: &mut Reloaded) {
+    let config = reloaded.borrow_and_update().clone();
+    match config.map(|config| tokio::task::block_in_place(|| detector.reconfigure(config))) {
+        Some(Ok(())) => info!("the detector runs with the new configuration"),
+        Some(Err(error)) => error!(%error, "configuration not taken over, the old one stays in force"),
+        None => {}
+    }
 }
 
 fn observe(detector: &mut Detector, batch: &Batch, silence: Duration) -> Vec<Alert> {

@@ -1,5 +1,6 @@
 //! One process: its parts as tasks, one HTTP server for all of them, and an orderly stop.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::detect::State;
 use super::instance::Instance;
 use super::metrics::DetectorGauges;
 use super::wiring::{self, Bus};
-use super::{audit, detect, index};
+use super::{audit, detect, index, reload};
 use crate::api::{self, ReadyCheck, Served};
 use crate::auth::{KeyFile, Keys};
 use crate::clock;
@@ -47,7 +48,7 @@ impl Role {
 const INGEST_GROUP: &str = "lapwing-ingest";
 
 /// Runs until SIGTERM or SIGINT, or until a part fails.
-pub async fn run(role: Role, settings: Settings) -> Result<()> {
+pub async fn run(role: Role, settings: Settings, file: Option<PathBuf>) -> Result<()> {
     if role != Role::Up && settings.bus.kind == BusKind::Embedded {
         bail!(
             "a single service needs Kafka, since the embedded bus is for one process: set bus.kind = \"kafka\" \
@@ -59,7 +60,7 @@ pub async fn run(role: Role, settings: Settings) -> Result<()> {
     let listener = api::bind(settings.server.listen, &keys).await?;
     let stop = CancellationToken::new();
     let mut process =
-        Process { registry: Registry::default(), tasks: JoinSet::new(), served: Vec::new(), checks: Vec::new() };
+        Process { registry: Registry::default(), tasks: JoinSet::new(), served: Vec::new(), checks: Vec::new(), file };
     let address = listener.local_addr()?;
 
     let bus = Bus::open(&settings).await?;
@@ -76,13 +77,16 @@ pub async fn run(role: Role, settings: Settings) -> Result<()> {
     supervise(tasks, stop, Duration::from_secs(settings.server.shutdown_timeout_s)).await
 }
 
-type Part = (&'static str, Result<()>);
+/// A part of a process that has ended, and how.
+pub type Part = (&'static str, Result<()>);
 
 struct Process {
     registry: Registry,
     tasks: JoinSet<Part>,
     served: Vec<axum::Router>,
     checks: Vec<(&'static str, ReadyCheck)>,
+    /// The configuration file, if one was named.
+    file: Option<PathBuf>,
 }
 
 impl Process {
@@ -173,8 +177,10 @@ impl Process {
         let state = State::open(settings.data.dir.join("detector/state"), settings.detector.clone())?;
         let source = bus.source(&[topics::CLEAN], Start::Checkpoint(state.checkpoint.clone()))?;
         let metrics = DetectorGauges::register(&mut self.registry);
+        let (reloaded, listen) = reload::on_hangup(self.file.clone(), stop.clone())?;
+        self.tasks.spawn(listen);
         let (sink, stop) = (Arc::clone(sink), stop.clone());
-        self.tasks.spawn(async move { ("detector", detect::run(source, sink, state, metrics, stop).await) });
+        self.tasks.spawn(async move { ("detector", detect::run(source, sink, state, metrics, reloaded, stop).await) });
         Ok(())
     }
 }

@@ -49,6 +49,18 @@ impl Alert {
         Self { event: AlertDraft { alert, at }.into_event(evidence) }
     }
 
+    /// The alert, saying how many others with its key were left out since the last one.
+    pub(crate) fn repeated(self, repeats: u64) -> Self {
+        if repeats == 0 {
+            return self;
+        }
+        let mut finding = self.finding().clone();
+        let words = finding.explanation.take().unwrap_or_default();
+        finding.explanation = Some(format!("{words}; {repeats} more since the last alert of this kind were left out"));
+        let at = self.event.timestamp;
+        Self { event: AlertDraft { alert: finding, at }.into_event(&self.event) }
+    }
+
     /// The finding: rule, severity, score, threshold, evidence and why.
     pub fn finding(&self) -> &Finding {
         self.event.alert.as_deref().expect("an alert event has its alert section")

@@ -1,13 +1,16 @@
 //! What an operator can set. Every key has a default; unknown keys are refused.
 
+use lapwing_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::DetectorError;
+use crate::alert::Alert;
 use crate::baseline::BaselineRule;
 use crate::behaviour::{ModelConfig, TraceLimits};
 use crate::detections::DetectionsConfig;
 use crate::metric::Metric;
 use crate::rules::RulesConfig;
+use crate::scope::Only;
 use crate::threshold::ThresholdRule;
 
 /// The detector's settings.
@@ -29,6 +32,10 @@ pub struct DetectorConfig {
     pub allowed_lateness_s: u64,
     /// Alerts with the same key within this many seconds of event time are one. Default 3600.
     pub dedup_window_s: u64,
+    /// After a reviewer called an alert wrong or benign, its key is silent for this many seconds. Default 86,400.
+    pub review_silence_s: u64,
+    /// What is not alerted on, by rule and by tenant, agent or user, for a time.
+    pub silences: Vec<Silence>,
     /// Keys remembered for deduplication; the oldest are forgotten first. Default 50,000.
     pub dedup_keys: usize,
 }
@@ -43,8 +50,34 @@ impl Default for DetectorConfig {
             detections: DetectionsConfig::default(),
             allowed_lateness_s: 300,
             dedup_window_s: 3_600,
+            review_silence_s: 86_400,
+            silences: Vec::new(),
             dedup_keys: 50_000,
         }
+    }
+}
+
+/// What is not alerted on. At least one of its parts must be given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Silence {
+    /// The rule's id, such as `AID-11`; without it, all rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whom it is about.
+    #[serde(skip_serializing_if = "Only::is_all")]
+    pub only: Only,
+    /// RFC 3339; without it, always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Silence {
+    /// Whether it holds for an alert.
+    pub(crate) fn holds(&self, alert: &Alert) -> bool {
+        self.rule.as_deref().is_none_or(|rule| rule == alert.finding().rule_id)
+            && self.only.holds(alert.event())
+            && self.until.is_none_or(|until| alert.event().timestamp < until)
     }
 }
 
@@ -118,6 +151,21 @@ impl DetectorConfig {
             }
             if !(1..=168).contains(&rule.window_h) {
                 return Err(invalid(&key, "`window_h` must lie between 1 and 168"));
+            }
+        }
+        for (at, silence) in self.silences.iter().enumerate() {
+            let only = &silence.only;
+            if silence.rule.is_none() && only.is_all() {
+                return Err(invalid(
+                    &format!("detector.silences[{at}]"),
+                    "name a `rule`, or whom it is about under `only`",
+                ));
+            }
+            if only.kind.is_some() || only.model.is_some() || only.tool.is_some() {
+                return Err(invalid(
+                    &format!("detector.silences[{at}].only"),
+                    "an alert knows `tenant`, `agent` and `user`",
+                ));
             }
         }
         if self.allowed_lateness_s > 900 {
@@ -198,6 +246,8 @@ mod tests {
         check(r#"{"baselines":[{"id":"B","field":"cost_usd","deviations":0}]}"#, "baselines[B]");
         check(r#"{"baselines":[{"id":"B","field":"cost_usd","window_h":200}]}"#, "baselines[B]");
         check(r#"{"thresholds":[{"id":"X","field":"cost_usd","above":1,"window_s":0}]}"#, "thresholds[X]");
+        check(r#"{"silences":[{}]}"#, "silences[0]");
+        check(r#"{"silences":[{"rule":"AID-01","only":{"tool":"t"}}]}"#, "silences[0].only");
         check(r#"{"allowed_lateness_s":1000}"#, "allowed_lateness_s");
         check(r#"{"behaviour":{"false_alarm_rate":0}}"#, "behaviour.false_alarm_rate");
         check(r#"{"behaviour":{"max_history":3}}"#, "behaviour.max_history");

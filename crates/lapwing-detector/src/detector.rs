@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lapwing_event::{Kind, SanitizedEvent, Timestamp};
+use lapwing_event::{Kind, Review, SanitizedEvent, Timestamp};
 
 use crate::alert::Alert;
 use crate::baseline::{Baseline, Learned};
@@ -10,6 +10,7 @@ use crate::config::DetectorConfig;
 use crate::detections::Detections;
 use crate::error::DetectorError;
 use crate::explain;
+use crate::feedback::Feedback;
 use crate::metrics::DetectorMetrics;
 use crate::recent::Recent;
 use crate::rules::Rules;
@@ -26,14 +27,20 @@ pub struct Detector {
     rules: Rules,
     detections: Detections,
     watch: Watch,
-    /// When each key last alerted.
-    alerted: Recent<String, i64>,
+    /// When each key last alerted, and how often it was left out since.
+    alerted: Recent<String, (i64, u64)>,
+    /// Until when keys are silent that a reviewer called wrong.
+    silenced: Recent<String, i64>,
+    feedback: Feedback,
     /// The latest event time seen on each lane, in nanoseconds.
     lanes: BTreeMap<i32, i64>,
     metrics: DetectorMetrics,
     /// Parts that the snapshot had in a form that is no longer read.
     restarted: Vec<String>,
 }
+
+/// The version of the counters' part.
+const METRICS: u16 = 2;
 
 impl Detector {
     /// A detector that has learned nothing yet.
@@ -46,6 +53,8 @@ impl Detector {
             detections: Detections::default(),
             watch: Watch::default(),
             alerted: Recent::default(),
+            silenced: Recent::default(),
+            feedback: Feedback::default(),
             lanes: BTreeMap::new(),
             metrics: DetectorMetrics::default(),
             restarted: Vec::new(),
@@ -63,6 +72,9 @@ impl Detector {
     /// is over only when every lane has passed its time, so that lanes may be read at different paces.
     pub fn observe_on(&mut self, lane: i32, event: &SanitizedEvent) -> Vec<Alert> {
         self.metrics.observed += 1;
+        if let Some(review) = event.review.as_ref().filter(|_| event.kind == Kind::Review) {
+            self.review(review, event);
+        }
         if matches!(event.kind, Kind::Alert | Kind::Review | Kind::Audit) {
             return Vec::new();
         }
@@ -119,8 +131,10 @@ impl Detector {
     pub fn snapshot(&self) -> Vec<u8> {
         let mut parts = Parts::default();
         parts.put("lanes", 1, &self.lanes);
-        parts.put("metrics", 1, &self.metrics);
-        parts.put("alerted", 1, &self.alerted);
+        parts.put("metrics", METRICS, &self.metrics);
+        parts.put("alerted", 2, &self.alerted);
+        parts.put("silenced", 1, &self.silenced);
+        parts.put("feedback", 1, &self.feedback);
         parts.put("watch", 5, &self.watch);
         let baselines = self.baselines.iter().map(|baseline| (baseline.identity(), baseline.learned()));
         parts.put("baselines", 2, &baselines.collect::<BTreeMap<_, _>>());
@@ -137,9 +151,11 @@ impl Detector {
         let mut detector = Self::new(config)?;
         let mut parts = Parts::decode(snapshot)?;
         detector.lanes = parts.take("lanes", 1).unwrap_or_default();
-        detector.metrics = parts.take("metrics", 1).unwrap_or_default();
-        detector.alerted = parts.take("alerted", 1).unwrap_or_default();
-        detector.watch = parts.take("watch", 4).unwrap_or_default();
+        detector.metrics = parts.take("metrics", METRICS).unwrap_or_default();
+        detector.alerted = parts.take("alerted", 2).unwrap_or_default();
+        detector.silenced = parts.take("silenced", 1).unwrap_or_default();
+        detector.feedback = parts.take("feedback", 1).unwrap_or_default();
+        detector.watch = parts.take("watch", 5).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
         let mut learned: BTreeMap<String, Learned> = parts.take("baselines", 2).unwrap_or_default();
         for baseline in &mut detector.baselines {
@@ -174,6 +190,21 @@ impl Detector {
         &self.restarted
     }
 
+    /// Takes in a reviewer's verdict. What an alert held back is learned once it is called wrong or benign, and its key
+    /// is silent for a while.
+    fn review(&mut self, review: &Review, event: &SanitizedEvent) {
+        let wrong = self.feedback.review(review, event.tenant.id.as_str());
+        self.metrics.verdicts.clone_from(self.feedback.by_rule());
+        let Some(alert) = wrong else { return };
+        self.watch.release(&alert.session, &self.config.behaviour, &mut self.metrics);
+        for baseline in &mut self.baselines {
+            baseline.release_alert(&alert.key);
+        }
+        let until = event.timestamp.nanos().saturating_add(seconds(self.config.review_silence_s));
+        self.silenced.touch(&alert.key, event.timestamp.nanos(), || until);
+        while self.silenced.pop_over(self.config.dedup_keys).is_some() {}
+    }
+
     fn close_silent(&mut self, now: i64) -> Vec<Alert> {
         let idle = seconds(self.config.behaviour.session_idle_s);
         let mut alerts = self.watch.close_idle(now.saturating_sub(idle), &self.config.behaviour, &mut self.metrics);
@@ -189,21 +220,29 @@ impl Detector {
         alerts
     }
 
-    /// Leaves out alerts whose key had one within the deduplication window, and counts the rest.
+    /// Leaves out alerts that are silenced or whose key had one within the deduplication window, and counts the rest.
+    /// An alert says how many of its kind were left out since the last.
     fn keep_new(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
         let window = seconds(self.config.dedup_window_s);
         let mut kept = Vec::new();
         for alert in alerts {
-            let finding = alert.finding();
             let now = alert.event().timestamp.nanos();
-            let key = format!("{}\u{1f}{}", alert.event().tenant.id, finding.dedup_key);
-            let last = self.alerted.touch(&key, now, || i64::MIN);
+            let key = format!("{}\u{1f}{}", alert.event().tenant.id, alert.finding().dedup_key);
+            let by_review = self.silenced.get(&key).is_some_and(|until| now < *until);
+            if by_review || self.config.silences.iter().any(|silence| silence.holds(&alert)) {
+                self.metrics.silenced += 1;
+                continue;
+            }
+            let (last, repeats) = self.alerted.touch(&key, now, || (i64::MIN, 0));
             if now.saturating_sub(*last) < window && *last != i64::MIN {
+                *repeats += 1;
                 self.metrics.deduplicated += 1;
                 continue;
             }
+            let alert = alert.repeated(std::mem::take(repeats));
             *last = now;
-            *self.metrics.alerts.entry(finding.rule_id.clone()).or_default() += 1;
+            *self.metrics.alerts.entry(alert.finding().rule_id.clone()).or_default() += 1;
+            self.feedback.raised(&alert, &key);
             kept.push(alert);
         }
         while self.alerted.pop_over(self.config.dedup_keys).is_some() {}

@@ -36,6 +36,11 @@ pub(crate) fn threshold(rule: &ThresholdRule, crossed: Crossed, event: &Event) -
     }
 }
 
+/// What the keys of a baseline's alerts begin with.
+pub(crate) fn baseline_key(rule: &BaselineRule) -> String {
+    format!("{}\u{1f}{}\u{1f}{:?}", rule.id, rule.field, rule.measure)
+}
+
 /// What a baseline has to say.
 pub(crate) fn baseline(rule: &BaselineRule, deviation: &Deviation) -> Draft {
     let whose = name_of(&deviation.key);
@@ -71,7 +76,7 @@ pub(crate) fn baseline(rule: &BaselineRule, deviation: &Deviation) -> Draft {
         score: deviation.score,
         threshold: rule.deviations,
         event_ids: deviation.event.into_iter().collect(),
-        dedup_key: format!("{}\u{1f}{}\u{1f}{:?}\u{1f}{whose}", rule.id, rule.field, rule.measure),
+        dedup_key: format!("{}\u{1f}{whose}", baseline_key(rule)),
         explanation: words,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::feedback::Verdicts;
 use serde::{Deserialize, Serialize};
 
 /// What a detector did since it was made; a snapshot carries them on.
@@ -13,6 +14,10 @@ pub struct DetectorMetrics {
     pub alerts: BTreeMap<String, u64>,
     /// Alerts left out because the same key had one within the deduplication window.
     pub deduplicated: u64,
+    /// Alerts left out because they are silenced, by the configuration or a review.
+    pub silenced: u64,
+    /// What reviewers said, by rule.
+    pub verdicts: BTreeMap<String, Verdicts>,
     /// Sessions in progress.
     pub sessions_live: u64,
     /// Sessions closed and scored.

@@ -37,8 +37,18 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
         self.values.get(key).map(|slot| &slot.value)
     }
 
+    /// When the value was last touched.
+    pub(crate) fn last_touch(&self, key: &K) -> Option<i64> {
+        self.values.get(key).map(|slot| slot.at.0)
+    }
+
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.values.get_mut(key).map(|slot| &mut slot.value)
+    }
+
+    /// Keys and values, the one quiet longest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.order.values().filter_map(|key| Some((key, &self.values.get(key)?.value)))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {

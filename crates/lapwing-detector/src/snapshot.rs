@@ -70,7 +70,11 @@ impl Parts {
         let (alerted, _) = postcard::take_from_bytes::<Recent<String, i64>>(rest).map_err(damaged)?;
         let mut parts = Self::default();
         parts.put("lanes", 1, &lanes);
-        parts.put("alerted", 1, &alerted);
+        let mut known: Recent<String, (i64, u64)> = Recent::default();
+        for (key, at) in alerted.iter() {
+            known.touch(key, *at, || (*at, 0));
+        }
+        parts.put("alerted", 2, &known);
         parts.lost = ["metrics", "watch", "baselines"].map(str::to_owned).to_vec();
         Ok(parts)
     }
@@ -112,7 +116,8 @@ mod tests {
         bytes.extend(postcard::to_stdvec(&(BTreeMap::from([(0i32, 9i64)]), metrics, alerted, [1u8; 30])).unwrap());
         let mut read = Parts::decode(&bytes).unwrap();
         assert_eq!(read.take::<BTreeMap<i32, i64>>("lanes", 1), Some(BTreeMap::from([(0, 9)])));
-        assert_eq!(read.take::<Recent<String, i64>>("alerted", 1).unwrap().get(&"key".to_owned()), Some(&5));
+        let alerted = read.take::<Recent<String, (i64, u64)>>("alerted", 2).unwrap();
+        assert_eq!(alerted.get(&"key".to_owned()), Some(&(5, 0)));
         assert_eq!(read.lost(), ["metrics", "watch", "baselines"]);
     }
 }

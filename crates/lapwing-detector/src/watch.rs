@@ -34,12 +34,16 @@ pub(crate) struct Watch {
     /// Sessions that may go on but have been silent for a while.
     asleep: Recent<String, Asleep>,
     agents: Recent<String, Agent>,
+    /// Closed sessions that alarmed, with their agents: learned once a reviewer calls them benign.
+    held: Recent<String, (String, Digest)>,
 }
 
 /// A session that is silent for so long falls asleep: a minute of event time.
 const SLEEP_AFTER: i64 = 60_000_000_000;
 /// Sessions awake at a time; past this the one silent longest falls asleep early.
 const MAX_AWAKE: usize = 1_000;
+/// Sessions held back from learning; past this the oldest are forgotten.
+const MAX_HELD: usize = 1_000;
 
 impl Watch {
     /// Takes in an event; an alert if a tool call follows untrusted text. `watermark` is the time that the stream has
@@ -148,12 +152,32 @@ impl Watch {
         }
         if alert.is_none() && !session.alarmed {
             agent.learn(digest, config, metrics);
+        } else {
+            self.held.touch(&key.to_owned(), session.last, || (session.agent.clone(), digest));
+            while self.held.pop_over(MAX_HELD).is_some() {}
         }
         while self.agents.pop_over(config.max_agents).is_some() {
             metrics.agents_evicted += 1;
         }
         metrics.agents_live = self.agents.len() as u64;
         alert
+    }
+
+    /// Learns a session that alarmed, or will once it is over: a reviewer calls it benign.
+    pub(crate) fn release(&mut self, key: &str, config: &BehaviourConfig, metrics: &mut DetectorMetrics) {
+        let key = key.to_owned();
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session.alarmed = false;
+        }
+        if let Some(mut session) = self.asleep.remove(&key).and_then(|asleep| asleep.wake()) {
+            session.alarmed = false;
+            let heard = session.heard;
+            self.asleep.touch(&key, heard, || session.sleep());
+        }
+        if let Some((agent, digest)) = self.held.remove(&key) {
+            let last = self.agents.last_touch(&agent).unwrap_or_default();
+            self.agents.touch(&agent, last, Agent::default).learn(digest, config, metrics);
+        }
     }
 
     /// Fits the models again after a snapshot was read.

@@ -13,6 +13,7 @@ mod window;
 use lapwing_event::{EventId, SanitizedEvent, Severity};
 use serde::{Deserialize, Serialize};
 
+use crate::explain;
 use crate::metric::Metric;
 use crate::recent::Recent;
 use crate::scope::{Only, Per};
@@ -288,8 +289,16 @@ impl Baseline {
         self.learned.known.get(&key.to_owned())?.envelope.as_ref().map(|envelope| envelope.event())
     }
 
-    /// Learns what deviated for this key after all: a reviewer calls it benign.
-    pub(crate) fn release(&mut self, key: &str) {
+    /// Learns what deviated after all if an alert with this key, its tenant first, is one of this baseline's.
+    pub(crate) fn release_alert(&mut self, key: &str) {
+        let Some((tenant, rest)) = key.split_once('\u{1f}') else { return };
+        if let Some(whose) = rest.strip_prefix(&format!("{}\u{1f}", explain::baseline_key(&self.rule))) {
+            self.release(&format!("{tenant}\u{1f}{whose}"));
+        }
+    }
+
+    /// Learns what deviated for this key after all.
+    fn release(&mut self, key: &str) {
         if let Some(known) = self.learned.known.get_mut(&key.to_owned()) {
             known.window.release();
         }

@@ -249,6 +249,52 @@ fn new_settings_keep_what_was_learned_and_faulty_ones_change_nothing() {
     );
 }
 
+fn review(target: &Alert, seconds: i64, verdict: lapwing_event::Verdict) -> SanitizedEvent {
+    let mut event = crate::testing::event(Kind::Review, "r", seconds, "review");
+    let target_id = target.event().id.to_string();
+    let review = lapwing_event::Review { target_id, verdict, reviewer: "r".to_owned(), comment: None };
+    event.review = Some(Box::new(review));
+    seal(event)
+}
+
+#[test]
+fn a_session_that_alarmed_is_learned_once_a_reviewer_calls_it_benign() {
+    use lapwing_event::Verdict;
+    let mut detector = detector();
+    (0..60).flat_map(normal).for_each(|event| drop(detector.observe(&event)));
+    let alert = run(&mut detector, &hijacked(60)).remove(0);
+    detector.tick(at(100_000));
+    let before = detector.metrics().clone();
+    assert!(detector.observe(&review(&alert, 100_001, Verdict::TruePositive)).is_empty());
+    assert_eq!(detector.metrics().verdicts["AID-31"], crate::Verdicts { right: 1, wrong: 0 });
+    detector.observe(&review(&alert, 100_002, Verdict::FalsePositive));
+    detector.observe(&review(&alert, 100_003, Verdict::Benign));
+    let verdicts = detector.metrics().verdicts["AID-31"];
+    assert_eq!((verdicts, verdicts.precision()), (crate::Verdicts { right: 0, wrong: 1 }, Some(0.0)));
+    assert!(run(&mut detector, &hijacked(60)).is_empty(), "its key is silent now");
+    assert_eq!(detector.metrics().silenced, before.silenced + 1);
+    let restored = Detector::restore(config(), &detector.snapshot()).unwrap();
+    assert_eq!(restored.metrics().verdicts, detector.metrics().verdicts);
+}
+
+#[test]
+fn what_is_silenced_does_not_alert_and_what_was_left_out_is_told() {
+    let toxic = |t: i64| {
+        let mut event = (*llm("a", t, "x")).clone();
+        event.scores = Some(Scores { toxicity: Some(0.9), sentiment: None });
+        seal(event)
+    };
+    let mut config = config();
+    let silence = format!(r#"{{"rule":"AID-21","only":{{"agent":"helper"}},"until":"{}"}}"#, at(100));
+    config.silences = vec![serde_json::from_str(&silence).unwrap()];
+    let mut detector = Detector::new(config).unwrap();
+    assert!(detector.observe(&toxic(50)).is_empty());
+    assert_eq!(detector.observe(&toxic(100)).len(), 1);
+    assert!((101..104).all(|t| detector.observe(&toxic(t)).is_empty()));
+    let again = detector.observe(&toxic(4_000)).remove(0);
+    assert!(again.finding().explanation.as_ref().unwrap().contains("3 more since"), "{again:?}");
+}
+
 #[test]
 fn rules_and_detections_go_through_a_snapshot() {
     let blocked = |i: i64| {

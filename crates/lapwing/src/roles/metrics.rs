@@ -57,6 +57,7 @@ impl Collector for Counts {
         for (name, help, value) in [
             ("lapwing_detector_events", "Events looked at", counts.observed),
             ("lapwing_detector_alerts_deduplicated", "Alerts left out as repeats", counts.deduplicated),
+            ("lapwing_detector_alerts_silenced", "Alerts left out by a silence or a review", counts.silenced),
             ("lapwing_detector_sessions_closed", "Sessions closed and scored", counts.sessions_closed),
             ("lapwing_detector_sessions_evicted", "Sessions closed early for room", counts.sessions_evicted),
             (
@@ -77,6 +78,18 @@ impl Collector for Counts {
             None,
             live.metric_type(),
         )?)?;
+        let mut reviews = encoder.encode_descriptor(
+            "lapwing_detector_reviews",
+            "Alerts that a reviewer judged, by detection and verdict",
+            None,
+            prometheus_client::metrics::MetricType::Counter,
+        )?;
+        for (rule, verdicts) in &counts.verdicts {
+            for (verdict, count) in [("right", verdicts.right), ("wrong", verdicts.wrong)] {
+                ConstCounter::new(count)
+                    .encode(reviews.encode_family(&[("rule", rule.as_str()), ("verdict", verdict)])?)?;
+            }
+        }
         let mut alerts = encoder.encode_descriptor(
             "lapwing_detector_alerts",
             "Alerts raised, by detection",

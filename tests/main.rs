@@ -15,3 +15,4 @@ mod shutdown;
 mod support;
 mod tidy;
 mod tls;
+mod webhooks;

@@ -82,3 +82,28 @@ async fn a_hangup_reads_thresholds_again_and_faulty_ones_change_nothing() {
     server.send(&json!([{"prompt": "quick again", "latency_ms": 30, "session_id": "b"}])).await;
     server.find("rule:OWN-1", 2).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_tells_what_other_settings_would_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::up(dir.path());
+    let slow = |id: &str, ms: u32| json!({"prompt": id, "session_id": id, "latency_ms": ms, "toxicity_score": 0.8});
+    server.send(&json!([slow("a", 50), slow("b", 5_000)])).await;
+    server.find("rule:AID-21", 2).await;
+    let candidate = dir.path().join("candidate.toml");
+    let text = "[[detector.thresholds]]\nid = \"OWN-1\"\nfield = \"latency_ms\"\nabove = 1000\n";
+    std::fs::write(&candidate, text).unwrap();
+    let arguments = ["detector", "replay", "--candidate", candidate.to_str().unwrap(), "--url", &server.url];
+    let output = lapwing(&arguments, &[]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("2 alerts with the settings in force, 1 with the candidate"), "{said}");
+    let line =
+        |rule: &str| said.lines().find(|line| line.starts_with(rule)).map(|l| l.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(line("AID-21").unwrap(), ["AID-21", "2", "0", "0", "2"], "{said}");
+    assert_eq!(line("OWN-1").unwrap(), ["OWN-1", "0", "1", "1", "0"], "{said}");
+
+    let output = lapwing(&["search", "rule:AID-21", "--ocsf", "--url", &server.url], &[]);
+    let findings = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(findings.lines().filter(|line| line.contains("\"class_uid\":2004")).count(), 2, "{findings}");
+}

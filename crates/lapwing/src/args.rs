@@ -37,8 +37,12 @@ pub enum Command {
     Ingest,
     /// Run the store service: clean topic to index, and the search API
     Store,
-    /// Run the detector service: clean topic to alerts
-    Detector,
+    /// Run the detector service: clean topic to alerts; or replay the past with other settings
+    Detector {
+        /// Instead of running the service
+        #[command(subcommand)]
+        action: Option<DetectorAction>,
+    },
     /// Send events: JSON objects, one a line or in an array, from a file or from standard input
     Emit(Emit),
     /// Search the store
@@ -100,6 +104,9 @@ pub struct Search {
     /// Print the events as JSON lines
     #[arg(long)]
     pub json: bool,
+    /// Print the alerts among them as OCSF Detection Findings, a JSON line each
+    #[arg(long, conflicts_with = "json")]
+    pub ocsf: bool,
     /// Where to look
     #[command(flatten)]
     pub server: Server,
@@ -161,6 +168,30 @@ pub enum Keys {
         /// The key's id, as `list` shows it
         id: String,
     },
+}
+
+/// What to do with the detector instead of running it.
+#[derive(Debug, Subcommand)]
+pub enum DetectorAction {
+    /// Run the stored past through the settings in force and through others, and print which alerts would change
+    Replay(Replay),
+}
+
+/// Arguments of `detector replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// From when: RFC 3339, epoch milliseconds, or now-7d
+    #[arg(long, default_value = "now-7d")]
+    pub from: String,
+    /// Until when, exclusive
+    #[arg(long)]
+    pub to: Option<String>,
+    /// The file with the other settings; its `detector` section counts
+    #[arg(long, value_name = "FILE")]
+    pub candidate: PathBuf,
+    /// Where the past is stored
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// What to do with rules. Without a path, those of the configuration; the built-in ones are always among them.

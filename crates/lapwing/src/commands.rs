@@ -2,6 +2,7 @@
 
 pub mod emit;
 pub mod keys;
+pub mod replay;
 pub mod rules;
 pub mod search;
 pub mod tail;
@@ -27,6 +28,10 @@ pub fn print_settings(settings: &Settings) -> Result<()> {
     // Whatever librdkafka is told may be a password.
     if let Some(extra) = shown.pointer_mut("/bus/kafka/extra").and_then(|extra| extra.as_object_mut()) {
         extra.values_mut().for_each(|value| *value = "[not shown]".into());
+    }
+    // The address of a webhook often is its password.
+    for webhook in shown["webhooks"].as_array_mut().into_iter().flatten() {
+        webhook["url"] = "[not shown]".into();
     }
     writeln!(stdout(), "{}", serde_json::to_string_pretty(&shown)?)?;
     Ok(())

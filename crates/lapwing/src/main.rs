@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, DetectorAction};
 use crate::roles::Role;
 use crate::settings::Settings;
 
@@ -46,7 +46,10 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Up => serve(Role::Up, settings()?, file),
         Command::Ingest => serve(Role::Ingest, settings()?, file),
         Command::Store => serve(Role::Store, settings()?, file),
-        Command::Detector => serve(Role::Detector, settings()?, file),
+        Command::Detector { action: None } => serve(Role::Detector, settings()?, file),
+        Command::Detector { action: Some(DetectorAction::Replay(arguments)) } => {
+            block_on(commands::replay::run(arguments, &settings()?))
+        }
         Command::Emit(arguments) => block_on(commands::emit::run(arguments)),
         Command::Search(arguments) => block_on(commands::search::run(arguments)),
         Command::Tail(arguments) => block_on(commands::tail::run(arguments)),

@@ -6,6 +6,7 @@ mod detect;
 mod index;
 mod instance;
 mod metrics;
+pub mod notify;
 mod process;
 mod reload;
 mod wiring;

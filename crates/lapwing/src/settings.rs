@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::api::TlsConfig;
+use crate::roles::notify::WebhookConfig;
 use crate::rule_files;
 use crate::telemetry::TelemetryConfig;
 
@@ -40,6 +41,8 @@ pub struct Settings {
     pub store: StoreConfig,
     /// The detector service.
     pub detector: DetectorConfig,
+    /// Where alerts are sent.
+    pub webhooks: Vec<WebhookConfig>,
     /// The process's own log.
     pub telemetry: TelemetryConfig,
 }
@@ -163,6 +166,11 @@ impl Settings {
         faults.extend(self.server.tls.fault());
         faults.extend(self.ingest.faults().into_iter().map(|fault| format!("ingest.{fault}")));
         faults.extend(self.detector.validate().err().map(|fault| fault.to_string()));
+        for (at, webhook) in self.webhooks.iter().enumerate() {
+            let twice = self.webhooks[..at].iter().any(|other| other.name == webhook.name);
+            let fault = webhook.fault().or_else(|| twice.then(|| "`name` stands twice".to_owned()));
+            faults.extend(fault.map(|fault| format!("webhooks[{at}]: {fault}")));
+        }
         if !self.detector.rules.texts.is_empty() {
             let rules = self.detector.rules.compile().err().unwrap_or_default();
             faults.extend(rules.iter().map(|fault| format!("detector.rules.path: {fault}")));

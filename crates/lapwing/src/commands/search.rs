@@ -3,6 +3,8 @@
 use std::io::{Write, stdout};
 
 use anyhow::{Context, Result};
+use lapwing_event::Event;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::args::Search;
@@ -23,9 +25,13 @@ pub async fn run(arguments: Search) -> Result<()> {
         let hits = page.get("hits").and_then(Value::as_array).context("the answer has no hits")?;
         let mut out = stdout().lock();
         for event in hits.iter().filter_map(|hit| hit.get("event")) {
-            match arguments.json {
-                true => writeln!(out, "{event}")?,
-                false => writeln!(out, "{}", line(event))?,
+            match (arguments.json, arguments.ocsf) {
+                (true, _) => writeln!(out, "{event}")?,
+                (_, true) => {
+                    let finding = Event::deserialize(event).ok().and_then(|event| lapwing_detector::ocsf(&event));
+                    finding.map_or(Ok(()), |finding| writeln!(out, "{finding}"))?;
+                }
+                _ => writeln!(out, "{}", line(event))?,
             }
         }
         shown += hits.len();
@@ -34,7 +40,7 @@ pub async fn run(arguments: Search) -> Result<()> {
             break;
         }
     }
-    if shown == 0 && !arguments.json {
+    if shown == 0 && !arguments.json && !arguments.ocsf {
         writeln!(stdout(), "nothing found since {}; --from now-7d looks further back", arguments.from)?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use lapwing_detector::{Alert, Detector, DetectorConfig};
 use lapwing_event::SanitizedEvent;
 use lapwing_ingest::event_record;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::consume::{next_batch, send};
 use super::metrics::DetectorGauges;

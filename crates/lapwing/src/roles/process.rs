@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use super::detect::State;
 use super::instance::Instance;
 use super::metrics::DetectorGauges;
+use super::notify::{self, Webhook};
 use super::wiring::{self, Bus};
 use super::{audit, detect, index, reload};
 use crate::api::{self, ReadyCheck, Served};
@@ -65,7 +66,7 @@ pub async fn run(role: Role, settings: Settings, file: Option<PathBuf>) -> Resul
 
     let bus = Bus::open(&settings).await?;
     process.start(role, &settings, &bus, &stop)?;
-    let Process { registry, mut tasks, served: routes, checks } = process;
+    let Process { registry, mut tasks, served: routes, checks, .. } = process;
     let served = Served { routes, elastic: role.is(Role::Store), checks, registry, keys };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let server_stop = stop.clone();
@@ -113,6 +114,7 @@ impl Process {
         }
         if role.is(Role::Detector) {
             self.detector(settings, bus, &sink, stop)?;
+            self.webhooks(settings, bus, &sink, stop)?;
         }
         Ok(())
     }
@@ -181,6 +183,25 @@ impl Process {
         self.tasks.spawn(listen);
         let (sink, stop) = (Arc::clone(sink), stop.clone());
         self.tasks.spawn(async move { ("detector", detect::run(source, sink, state, metrics, reloaded, stop).await) });
+        Ok(())
+    }
+
+    /// A task for each webhook, so that one that does not answer holds up no other.
+    fn webhooks(
+        &mut self,
+        settings: &Settings,
+        bus: &Bus,
+        sink: &Arc<dyn Sink>,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        let dir = settings.data.dir.join("webhooks");
+        let counts = notify::Counts::register(&mut self.registry);
+        for config in &settings.webhooks {
+            let webhook = Webhook::open(config.clone(), &dir, counts.clone())?;
+            let source = bus.source(&[topics::ALERTS], Start::Checkpoint(webhook.checkpoint()))?;
+            let (sink, stop) = (Arc::clone(sink), stop.clone());
+            self.tasks.spawn(async move { ("webhook", webhook.run(source, sink, stop).await) });
+        }
         Ok(())
     }
 }

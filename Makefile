@@ -66,6 +66,15 @@ bench: setup ## Events/s end to end, and emit-to-searchable and emit-to-alert la
 bench-parts: setup ## The benches of the single crates
 	$(CARGO) bench --locked -p lapwing-bus -p lapwing-sanitizer -p lapwing-store -p lapwing-detector -p lapwing-emitter
 
+.PHONY: bench-emitter
+bench-emitter: setup ## What is promised of the emitter and the Python SDK, against what is measured
+	$(CARGO) build --release --locked --bin lapwing
+	$(CARGO) bench --locked -p lapwing-emitter --features http,kafka --bench promises --no-run
+	@tests/support/setup.sh build kafka
+	LAPWING_BIN=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/lapwing tests/support/kafka/broker.sh run \
+		$(CARGO) bench --quiet --locked -p lapwing-emitter --features http,kafka --bench promises
+	python/check.sh --bench
+
 .PHONY: eval-pii
 eval-pii: setup ## Run the sanitizer over DATA=<folder of *.jsonl[.gz]>, write predictions to OUT=<folder>
 	$(CARGO) run --release --locked -p lapwing-sanitizer --example eval_pii -- $(data) $(OUT)

@@ -8,6 +8,7 @@ mod canary;
 mod clients;
 mod commands;
 mod demo;
+mod follow;
 mod pipeline;
 mod restart;
 mod rules;

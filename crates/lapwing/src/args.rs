@@ -9,6 +9,7 @@ Examples:
   lapwing up                                   everything in one process, data under ./lapwing-data
   lapwing demo                                 a scenario with an attack, against a running `up`
   lapwing emit app.jsonl                       send a file of JSON lines
+  lapwing emit --follow app.log                send what is appended to it, from now on
   lapwing search 'launch codes'                full text over prompts, answers, arguments, documents
   lapwing search 'kind:tool tool:send_mail'    by field
   lapwing tail 'kind:alert'                    watch as it comes in
@@ -79,8 +80,11 @@ pub struct Server {
 /// Arguments of `emit`.
 #[derive(Debug, Args)]
 pub struct Emit {
-    /// The file; `-` or nothing is standard input
-    pub file: Option<PathBuf>,
+    /// The file; `-` or nothing is standard input. With --follow, one or more
+    pub files: Vec<PathBuf>,
+    /// Go on sending what is appended to the files, through rotation and restarts, until SIGTERM
+    #[arg(long, short, requires = "files")]
+    pub follow: bool,
     /// Where to
     #[command(flatten)]
     pub server: Server,

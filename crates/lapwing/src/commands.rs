@@ -1,6 +1,7 @@
 //! The commands that talk to a server or to the configuration.
 
 pub mod emit;
+pub mod follow;
 pub mod keys;
 pub mod replay;
 pub mod rules;

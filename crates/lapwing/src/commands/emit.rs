@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::follow;
 use crate::args::Emit;
 use crate::client::{Client, explain};
 
@@ -24,7 +25,13 @@ const TRIES: u32 = 8;
 /// Sends the file, and says how many were taken and why others were not.
 pub async fn run(arguments: Emit) -> Result<()> {
     let client = Client::new(&arguments.server)?;
-    let file = arguments.file.filter(|path| path != Path::new("-"));
+    if arguments.follow {
+        return follow::run(client, &arguments.files).await;
+    }
+    if arguments.files.len() > 1 {
+        bail!("one file is sent at a time; --follow takes several");
+    }
+    let file = arguments.files.into_iter().next().filter(|path| path != Path::new("-"));
     let (reader, size): (Box<dyn Read>, Option<u64>) = match &file {
         Some(path) => {
             let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;

@@ -72,8 +72,11 @@ fn event(emitter: &Emitter, session: usize) -> Event {
     event.user = Some(User { id: "u-1".to_owned() });
     event.session = Some(Session { id: format!("s-{session}") });
     event.gen_ai = Some(Box::new(GenAi::chat("gpt-4o")));
-    event.content =
-        Some(Content { prompt: Some("where is it ".repeat(58)), response: Some("it is here ".repeat(82)), ..Content::default() });
+    event.content = Some(Content {
+        prompt: Some("where is it ".repeat(58)),
+        response: Some("it is here ".repeat(82)),
+        ..Content::default()
+    });
     event
 }
 
@@ -103,7 +106,11 @@ fn queue_rate() {
     let began = Instant::now();
     events.into_iter().for_each(|event| emitter.emit(event));
     let rate = (2 * CALLS) as f64 / began.elapsed().as_secs_f64();
-    row("events/s from one thread to the queue", ">= 200,000", &format!("{rate:.0}, {} dropped", emitter.stats().dropped()));
+    row(
+        "events/s from one thread to the queue",
+        ">= 200,000",
+        &format!("{rate:.0}, {} dropped", emitter.stats().dropped()),
+    );
 }
 
 fn memory() {

@@ -9,7 +9,7 @@ Examples:
   lapwing up                                   everything in one process, data under ./lapwing-data
   lapwing demo                                 a scenario with an attack, against a running `up`
   lapwing emit app.jsonl                       send a file of JSON lines
-  lapwing emit --follow app.log                send what is appended to it, from now on
+  lapwing emit --follow app.log                send it, and go on with what is appended
   lapwing search 'launch codes'                full text over prompts, answers, arguments, documents
   lapwing search 'kind:tool tool:send_mail'    by field
   lapwing tail 'kind:alert'                    watch as it comes in

@@ -84,6 +84,8 @@ const UNITS: &[(&str, &str)] = &[
     ("streets", "1 Main Street "),
     ("streets_foreign", "Via A 1 "),
     ("boxes", "Unit 1 Box 2 "),
+    ("addresses", "address: A 1, B "),
+    ("towns", "in A, 1234 B "),
     ("users", "user is "),
     ("homes", "/home/ab12/"),
     ("backslashes", "\\\\"),

@@ -75,6 +75,7 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
 fn address_line(scan: &mut Scan<'_>, value: &FieldValue) -> bool {
     const MAX_LINE: usize = 120;
     let rest = &scan.text[value.range.start..];
+    let rest = &rest[..floor(rest, rest.len().min(MAX_LINE + 4))];
     let line = rest.find(['\n', '"', ';', '|', '{', '<', '=', '\\']).unwrap_or(rest.len());
     if line > MAX_LINE || !rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()) {
         return false;
@@ -246,6 +247,8 @@ fn unit_before(text: &str, at: usize) -> usize {
 /// Where the rest of an address after its street ends: unit, town, state, postcode, country.
 fn tail(text: &str, from: usize) -> usize {
     const MAX_PARTS: usize = 6;
+    /// How much of the next line is looked at, in bytes.
+    const MAX_LABEL: usize = 64;
     let mut end = from;
     if text[end..].starts_with('.') {
         end += 1;
@@ -259,7 +262,8 @@ fn tail(text: &str, from: usize) -> usize {
             break;
         }
         // `74 831 591 office`, `Phone: …`: the next line is another thing.
-        let line = rest[gap..].split('\n').next().unwrap_or_default();
+        let line = &rest[gap..floor(rest, rest.len().min(gap + MAX_LABEL))];
+        let line = line.split('\n').next().unwrap_or_default();
         let called = line.starts_with(|c: char| c.is_ascii_digit() || c == '(' || c == '+')
             && line.bytes().take(24).filter(u8::is_ascii_digit).count() >= 7;
         let label = line.split(' ').next().is_some_and(|word| word.ends_with(':'));

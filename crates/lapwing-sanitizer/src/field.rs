@@ -124,11 +124,11 @@ const KEYS: &[(Field, &str)] = &[
     (Field::UserId, "userid uid customerid accountid userkey memberlogin principal sub actorid ownerid"),
     (
         Field::FirstName,
-        "firstname fname givenname forename middlename vorname prenom nombre nome fornamn etunimi imie voornaam first primernombre mothersname fathersname maidenname",
+        "firstname fname givenname forename middlename given vorname prenom nombre nome fornamn etunimi imie voornaam first primernombre mothersname fathersname maidenname",
     ),
     (
         Field::LastName,
-        "lastname lname surname familyname nachname nom apellido apellidos cognome sobrenome efternamn sukunimi nazwisko achternaam soyad last",
+        "lastname lname surname family familyname nachname nom apellido apellidos cognome sobrenome efternamn sukunimi nazwisko achternaam soyad last",
     ),
     (
         Field::FullName,

@@ -103,15 +103,21 @@ pub(crate) fn before_town(scan: &mut Scan<'_>, town: usize, end: usize) {
     let Some(head) = text[..town].strip_suffix(' ') else { return };
     let letters = head.bytes().rev().take(3).take_while(u8::is_ascii_uppercase).count();
     let digits_end = head[..head.len() - letters].trim_end_matches(' ');
-    let code = digits_end.bytes().rev().take(10).take_while(|b| b.is_ascii_digit() || *b == b'-').count();
+    // `785 59 Mnichovice`: the postcode itself may stand in two groups.
+    let grouped = matches!(digits_end.as_bytes(), [.., b' ', a, b, c, b' ', d, e] if [a, b, c, d, e].iter().all(|x| x.is_ascii_digit()));
+    let code = if grouped {
+        6
+    } else {
+        digits_end.bytes().rev().take(10).take_while(|b| b.is_ascii_digit() || *b == b'-').count()
+    };
     let digits = digits_end.bytes().rev().take(code).filter(u8::is_ascii_digit).count();
     let Some(street) = digits_end[..digits_end.len() - code].strip_suffix(", ") else { return };
-    if !(4..=8).contains(&digits) || letters > 2 {
+    if !(4..=8).contains(&digits) || letters > 2 || letters > 0 && digits != 4 {
         return;
     }
     let low = floor(text, street.len().saturating_sub(REACH));
     let mut start = street.len();
-    let mut follows_number = false;
+    let (mut follows_number, mut seen_number) = (false, false);
     for word in street[low..].rsplit(' ') {
         let numbered = word.bytes().any(|b| b.is_ascii_digit());
         let linked = LINKS.iter().any(|link| word.trim_end_matches(',').eq_ignore_ascii_case(link));
@@ -121,13 +127,20 @@ pub(crate) fn before_town(scan: &mut Scan<'_>, town: usize, end: usize) {
         {
             break;
         }
+        // The part before a house number may be a street; what stands before that is another thing.
+        if word.ends_with(',') && seen_number {
+            break;
+        }
+        seen_number |= numbered;
         follows_number = numbered;
         start = word.as_ptr() as usize - text.as_ptr() as usize;
     }
     let street = text[start..street.len()].trim_start();
     let start = start + (text[start..].len() - text[start..].trim_start().len());
     let words = street.split(' ').count();
-    if street.chars().any(char::is_uppercase) && (words >= 2 || street.bytes().any(|b| b.is_ascii_digit())) {
+    if street.split(' ').any(|word| word.starts_with(char::is_uppercase))
+        && (words >= 2 || street.bytes().any(|b| b.is_ascii_digit()))
+    {
         let end = if text[end..].starts_with(", ") { tail(text, end) } else { end };
         scan.push(start..end, Location, "postcode-and-town", SHAPED + 4);
     }
@@ -485,7 +498,9 @@ mod tests {
                 ("it is Elizedreef 39, 3999 BX Rijnsater.", &["Elizedreef 39, 3999 BX Rijnsater"]),
                 ("came from Mártonberényi utca 2., 8978 Budapest.", &["Mártonberényi utca 2., 8978 Budapest"]),
                 ("holder address: Avenida Bryan, 30, 5406-685 Porto\n", &["Avenida Bryan, 30, 5406-685 Porto"]),
+                ("keys to Olof Persson, Skolgränd 9, 746 90 Karlstad.", &["Skolgränd 9, 746 90 Karlstad"]),
                 ("since 2019, 1250 Members joined", &[]),
+                ("Core(TM) i7 @ 3.00GHz, 16384 MB RAM", &[]),
             ],
         );
     }

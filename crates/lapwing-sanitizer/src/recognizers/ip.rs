@@ -21,7 +21,9 @@ fn v4(c: &Candidate<'_>) -> Option<u8> {
     let before = c.range.start.checked_sub(1).map(|i| bytes[i]);
     let before_that = c.range.start.checked_sub(2).map(|i| bytes[i]);
     // `Chrome/120.0.0.0`, `package@1.2.3.4`, `==1.2.3.4`
-    let versioned = matches!(before, Some(b'/')) && before_that.is_some_and(|b| b.is_ascii_alphanumeric())
+    // `jdoe/10.1.2.3:1194` has a port, which no version has.
+    let port = bytes.get(c.range.end) == Some(&b':') && bytes.get(c.range.end + 1).is_some_and(u8::is_ascii_digit);
+    let versioned = matches!(before, Some(b'/')) && !port && before_that.is_some_and(|b| b.is_ascii_alphanumeric())
         || matches!(before, Some(b'.' | b'^' | b'~'))
         || (before == Some(b'=') && matches!(before_that, Some(b'=' | b'>' | b'<' | b'~')))
         || (before == Some(b'-') && before_that.is_some_and(|b| b.is_ascii_alphanumeric()));
@@ -129,6 +131,7 @@ mod tests {
                 ("Version 6.1.56.99 of the firmware", &[]),
                 ("Upgrade from 6.1.117.249 by running", &[]),
                 ("Chrome/120.0.0.0 Safari", &[]),
+                ("openvpn: jdoe/69.66.139.22:1194", &["69.66.139.22"]),
                 ("1.2.3", &[]),
                 ("Connect to [2001:db8::1]:8080", &["2001:db8::1"]),
                 ("fe80::1%eth0/64", &["fe80::1%eth0/64"]),

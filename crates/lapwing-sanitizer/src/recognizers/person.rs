@@ -69,7 +69,7 @@ pub(crate) fn at(scan: &mut Scan<'_>, start: usize) {
     if after.next() == Some(&b' ') && after.next().is_some_and(u8::is_ascii_digit) {
         read_streets(scan, words);
     }
-    if scan.text[..start].ends_with(' ') {
+    if scan.text[..start].ends_with(' ') && !words[0].known.ordinary {
         address::before_town(scan, start, last.range.end);
     }
     match judge(scan, words) {

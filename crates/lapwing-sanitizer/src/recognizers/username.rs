@@ -1,7 +1,7 @@
 //! Names of accounts: values of user fields, what follows "user" in logs, home folders, the user of a shell or a URL.
 
 use crate::context::Mention;
-use crate::entity::EntityType::{IpAddress, Username};
+use crate::entity::EntityType::{IpAddress, Secret, Username};
 use crate::field::Field;
 use crate::formats::{NAMED, SHAPED};
 use crate::scan::{FieldValue, Scan};
@@ -63,6 +63,9 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
         "user" | "login" | "handle" | "benutzer" | "usuario" | "utilisateur" | "utente" | "usuário"
     );
     let mut body = rest.trim_start_matches([' ', '"', '\'', '`', ':', '=', '(', '@', '*']);
+    if rest.starts_with("=<") {
+        body = &rest[2..];
+    }
     if let Some(told) = ["is ", "was ", "to ", "for ", "as ", "name ", "ist ", "es ", "est ", "è "]
         .iter()
         .find_map(|verb| body.strip_prefix(verb))
@@ -85,6 +88,7 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
 
 /// The account behind the address in a line of an access log: `10.1.2.3 - jdoe [10/Oct/2025:…`.
 pub(crate) fn in_access_logs(scan: &mut Scan<'_>) {
+    before_addresses(scan);
     let ends: Vec<usize> =
         scan.found.iter().filter(|found| found.entity == IpAddress).map(|found| found.range.end).collect();
     for end in ends {
@@ -93,6 +97,37 @@ pub(crate) fn in_access_logs(scan: &mut Scan<'_>) {
         if rest[length..].starts_with(" [") && is_personal(&rest[..length]) {
             scan.push(end + 3..end + 3 + length, Username, "access-log", SHAPED);
         }
+    }
+}
+
+/// The account before the address in `jdoe/10.1.2.3:1194`.
+fn before_addresses(scan: &mut Scan<'_>) {
+    let starts: Vec<usize> =
+        scan.found.iter().filter(|found| found.entity == IpAddress).map(|found| found.range.start).collect();
+    for end in starts {
+        let Some(head) = scan.text[..end].strip_suffix('/') else { continue };
+        let length =
+            head.bytes().rev().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)).count();
+        let apart = head[..head.len() - length].ends_with([' ', '"', '\n']) || head.len() == length;
+        if apart && length > 0 && is_personal(&head[head.len() - length..]) {
+            scan.push(head.len() - length..head.len(), Username, "user-at-address", SHAPED);
+        }
+    }
+}
+
+/// The account at `at` behind `docker login -u`, and the password behind its `-p`.
+pub(crate) fn option(scan: &mut Scan<'_>, at: usize) {
+    let rest = &scan.text[at..];
+    let length = rest.bytes().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)).count();
+    if is_personal(&rest[..length]) {
+        scan.push(at..at + length, Username, "user-option", SHAPED);
+    }
+    let Some(password) = rest[length..].strip_prefix(" -p") else { return };
+    let password = password.trim_start_matches([' ', '\'', '"']);
+    let end = password.find([' ', '\'', '"', '\n', '\\']).unwrap_or(password.len());
+    if (5..=64).contains(&end) && !password.starts_with(['$', '<', '{', '-']) {
+        let start = scan.text.len() - password.len();
+        scan.push(start..start + end, Secret, "password-option", NAMED);
     }
 }
 
@@ -126,18 +161,10 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, strict: bool) {
     let next = scan.text[start + value.len()..].chars().next();
     let telling = is_telling(value) || next == Some('\'') && !strict;
     // `USER jdoe` is a line of a protocol.
-    let first_word = scan.text[..start].ends_with("USER ");
-    let in_log = strict
-        && (scan.text[start + value.len()..].starts_with(" from ")
-            || scan.text[start + value.len()..].starts_with(" by ")
-            || scan.text[start + value.len()..].starts_with(" : ")
-            || scan.text[start + value.len()..].starts_with(" on ")
-            || scan.text[start + value.len()..].starts_with(" ip=")
-            || scan.text[start + value.len()..].starts_with("(uid=")
-            || scan.text[start + value.len()..]
-                .strip_prefix(" (")
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-            || first_word && scan.text[start + value.len()..].starts_with(['\r', '\n']));
+    let first_word =
+        ["USER ", "of user ", "from user ", "su - ", "chown "].iter().any(|head| scan.text[..start].ends_with(head));
+    let rest = &scan.text[start + value.len()..];
+    let in_log = strict && goes_on_like_a_log(rest, first_word);
     let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || b"._-".contains(&b));
     if is_account(value)
         && !generated
@@ -146,6 +173,34 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, strict: bool) {
     {
         scan.push(start..start + value.len(), Username, "user-named", score);
     }
+}
+
+/// Whether what follows an account is what follows one in a log.
+fn goes_on_like_a_log(rest: &str, first_word: bool) -> bool {
+    const SIGNS: [&str; 14] = [
+        " from ",
+        " by ",
+        " : ",
+        " on ",
+        " ip=",
+        "(uid=",
+        ">,",
+        ":",
+        " denied",
+        " logged",
+        " disconnected",
+        " connected",
+        " authenticated",
+        " locked",
+    ];
+    let number = rest.strip_prefix(" (").or_else(|| rest.strip_prefix(' '));
+    SIGNS.iter().any(|sign| rest.starts_with(sign) && (*sign != ":" || first_word))
+        || number.is_some_and(|rest| {
+            let digits = rest.bytes().take(4).take_while(u8::is_ascii_digit).count();
+            (1..=3).contains(&digits) && rest[digits..].starts_with('.')
+        })
+        || first_word
+            && rest.trim_start_matches('.').chars().next().is_none_or(|c| matches!(c, '\r' | '\n' | '"' | '\\' | ' '))
 }
 
 fn is_account(value: &str) -> bool {
@@ -183,6 +238,7 @@ mod tests {
                 ("open /home/jdoe/notes.txt", &["jdoe"]),
                 ("the user asked for help", &[]),
                 ("user: What is new?", &[]),
+                ("Last login: Aug 13 09:02:06 from 10.1.2.3", &[]),
                 ("user root logged in", &[]),
                 (r#"{"role": "user", "content": "hi"}"#, &[]),
                 ("my username is lmorales", &["lmorales"]),
@@ -195,6 +251,13 @@ mod tests {
                 ("bad password for jtran (10.1.2.3)", &["jtran"]),
                 ("data class User(val login: String = \"jtran\", x", &["jtran"]),
                 ("ftpd: USER jtran\n", &["jtran"]),
+                ("New session 42 of user jtran.", &["jtran"]),
+                ("Login: user=<jtran>, method=PLAIN", &["jtran"]),
+                ("Disconnected from user jtran 10.1.2.3 port", &["jtran"]),
+                ("chown jtran:staff /srv && su - jtran", &["jtran", "jtran"]),
+                ("openvpn: jtran/69.66.139.22:1194 peer", &["jtran"]),
+                ("docker login -u jtran -p x", &["jtran"]),
+                ("user: What is new?", &[]),
                 ("src=10.1.2.3 suser=jtran", &["jtran"]),
             ],
         );

@@ -71,6 +71,8 @@ pub(crate) enum Keyword {
     Call,
     /// `TODO(`: an account.
     Note,
+    /// `docker login -u`: an account and perhaps a password.
+    Login,
 }
 
 /// The words that tell of a secret or of an account without a long value.
@@ -80,7 +82,13 @@ pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
     // The halves of this one are too short for a value.
     let halves = (0..).zip(PREFIXED).filter(|(_, rule)| rule.name == "sidekiq");
     let halves = halves.map(|(number, _)| ("contribsys", Keyword::Prefix(number)));
-    let accounts = homes.chain(halves).chain(list("todo(|fixme(", Keyword::Note)).chain(list(calls, Keyword::Call));
+    let accounts = homes
+        .chain(halves)
+        .chain(
+            list("todo(|fixme(", Keyword::Note)
+                .chain(list("login -u |login --username |psql -u |mysql -u |mongosh -u ", Keyword::Login)),
+        )
+        .chain(list(calls, Keyword::Call));
     list(CARRIERS, Keyword::Carrier).chain(list("-----begin", Keyword::Pem)).chain(accounts)
 }
 
@@ -175,6 +183,7 @@ fn follow(scan: &mut Scan<'_>, keyword: Keyword, start: usize, end: usize) {
         Keyword::Pem => pem(scan, start),
         Keyword::Home => super::username::home(scan, end, None),
         Keyword::Call => argument(scan, end),
+        Keyword::Login => super::username::option(scan, end),
         Keyword::Note => super::username::home(scan, end, Some(b')')),
     }
 }

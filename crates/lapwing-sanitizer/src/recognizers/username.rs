@@ -63,9 +63,7 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
         "user" | "login" | "handle" | "benutzer" | "usuario" | "utilisateur" | "utente" | "usuário"
     );
     let mut body = rest.trim_start_matches([' ', '"', '\'', '`', ':', '=', '(', '@', '*']);
-    if rest.starts_with("=<") {
-        body = &rest[2..];
-    }
+    body = rest.strip_prefix("=<").unwrap_or(body);
     if let Some(told) = ["is ", "was ", "to ", "for ", "as ", "name ", "ist ", "es ", "est ", "è "]
         .iter()
         .find_map(|verb| body.strip_prefix(verb))

@@ -114,7 +114,7 @@ fn is_empty(value: &Value) -> bool {
 
 /// The words of a JSON value: its keys and scalars in order. Not its JSON text, where `\n` would glue an `n` to
 /// the word behind it.
-fn words_of(value: &Value) -> String {
+pub(crate) fn words_of(value: &Value) -> String {
     let mut words = String::new();
     push_words(value, &mut words);
     words

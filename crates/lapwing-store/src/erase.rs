@@ -1,9 +1,10 @@
 //! Erasure: events of a user, a session, or one event vanish from every search at once, and then from the disk.
 //!
 //! Deleting in Tantivy only marks. So the segments that held a deleted event are rewritten without it and their
-//! files removed; the receipt says when, and whether no file was left. What it cannot reach: copies that were
-//! made before (exports, snapshots), a partition in quarantine, and the bus, whose retention must be shorter
-//! than the law's.
+//! files removed; the receipt says when, and whether no file was left. A crash in between delays that to the next
+//! start. The ids are remembered, so that an event that is delivered again stays erased. What it cannot reach:
+//! copies that were made before (exports, snapshots), a partition in quarantine, and the bus, whose retention must
+//! be shorter than the law's.
 
 use lapwing_event::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -53,13 +54,14 @@ pub struct Receipt {
     pub hidden_after_ms: u64,
     /// How long after the request they were gone from the disk.
     pub gone_after_ms: u64,
-    /// Whether every file that held them is gone. Not so while a long search or export still reads one: ask again.
+    /// Whether every file that held them is gone. Not so while a long search still reads one; it goes with that.
     pub complete: bool,
 }
 
 impl Store {
-    /// Erases events of the tenant. Appending waits meanwhile, searching does not. Events that were appended
-    /// before the call are found; a later redelivery of an erased event would be stored again.
+    /// Erases events of the tenant, those included that were appended before the call, and returns when they are
+    /// gone from the disk. Appending waits while they are found and hidden, about 10 µs an event; searching never
+    /// does. An erased event that is delivered again is refused.
     pub async fn erase(&self, scope: &Scope, erasure: Erasure) -> Result<Receipt, StoreError> {
         let (reply, answer) = oneshot::channel();
         let work = Erasing { scope: Some(scope.clone()), query: erasure.query(), partitions: None };

@@ -19,6 +19,14 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// A partition was written by a newer version.
+    #[error("store partition {partition} has format {format}, which this version does not know; install the version that wrote it")]
+    Newer {
+        /// The partition's name.
+        partition: String,
+        /// Its format.
+        format: u32,
+    },
     /// The settings cannot work.
     #[error("store setting {setting} is out of range: {reason}")]
     Config {

@@ -25,27 +25,33 @@ mod disk;
 mod document;
 mod erase;
 mod error;
+mod inspect;
 mod metrics;
 mod partition;
 mod payload;
+mod quarantine;
 mod query;
 mod retention;
 mod schema;
+mod seal;
 mod search;
 mod shared;
 mod snapshot;
 mod store;
 mod tokenizer;
+mod tombstones;
+mod upkeep;
 mod writer;
 
 pub use config::StoreConfig;
 pub use erase::{Erasure, Receipt};
 pub use error::{SearchError, StoreError};
+pub use inspect::{PartitionReport, inspect};
 pub use partition::Granularity;
 pub use query::{Condition, Pattern, Query, QueryError, Target, Test, parse_query, parse_time};
 pub use retention::{Removed, RetentionConfig};
 pub use search::{
-    AggregateRequest, AggregateResponse, Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total,
+    AggregateRequest, AggregateResponse, Highlight, Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort,
+    Total, highlight,
 };
-pub use snapshot::PartitionReport;
 pub use store::Store;

@@ -10,6 +10,8 @@ use prometheus_client::registry::Registry;
 pub(crate) struct Metrics {
     pub documents: Counter,
     pub duplicates: Counter,
+    pub erased_again: Counter,
+    pub erased_ids: Gauge,
     pub source_bytes: Counter,
     pub commits: Counter,
     pub commit_failures: Counter,
@@ -29,6 +31,8 @@ impl Metrics {
         let metrics = Self {
             documents: Counter::default(),
             duplicates: Counter::default(),
+            erased_again: Counter::default(),
+            erased_ids: Gauge::default(),
             source_bytes: Counter::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
@@ -44,6 +48,8 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("lapwing_store");
         registry.register("documents", "Events indexed", metrics.documents.clone());
         registry.register("duplicates", "Events already stored and skipped", metrics.duplicates.clone());
+        registry.register("erased_again", "Erased events that came again and were refused", metrics.erased_again.clone());
+        registry.register("erased_ids", "Ids of erased events that are remembered", metrics.erased_ids.clone());
         registry.register("source_bytes", "Bytes of JSON of the indexed events", metrics.source_bytes.clone());
         registry.register("commits", "Commits", metrics.commits.clone());
         registry.register("commit_failures", "Commits that failed and were retried", metrics.commit_failures.clone());

@@ -1,5 +1,5 @@
 //! A partition: one Tantivy index with the events of one day or hour (UTC, by `@timestamp`), in a directory
-//! named after it. Names sort by time.
+//! named after it. Once it is full, further events of its span go to another part. Names sort by time and part.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -12,12 +12,16 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, Term};
 use time::{OffsetDateTime, Time};
 
-use crate::payload::Payload;
+use crate::payload::{PartitionMeta, Payload};
 use crate::schema::{self, Fields};
+use crate::seal::{Seal, segment_files};
 use crate::tokenizer;
 
 /// Decompressed document blocks kept for each segment; there may be hundreds of segments.
 const DOC_CACHE_BLOCKS: usize = 4;
+
+/// Digits of a part's number, so that names sort as numbers do.
+const PART_DIGITS: usize = 4;
 
 /// How long a partition's span is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +33,7 @@ pub enum Granularity {
     Hour,
 }
 
-/// The name of a partition, such as `2026-11-24` or `2026-11-24T06`.
+/// The name of a partition, such as `2026-11-24` or `2026-11-24T06`; `2026-11-24.0002` is the day's third part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PartitionId(String);
 
@@ -46,6 +50,32 @@ impl PartitionId {
         })
     }
 
+    /// The name without its part.
+    fn base(&self) -> &str {
+        self.0.split_once('.').map_or(&self.0, |(base, _)| base)
+    }
+
+    /// The part of the same span that comes after this one.
+    pub fn next_part(&self) -> Self {
+        let part = self.part().unwrap_or_default() + 1;
+        Self(format!("{}.{part:0PART_DIGITS$}", self.base()))
+    }
+
+    /// Whether both are parts of one span.
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        self.base() == other.base()
+    }
+
+    fn part(&self) -> Option<u32> {
+        match self.0.split_once('.') {
+            None => Some(0),
+            Some((_, part)) if part.len() == PART_DIGITS && part.bytes().all(|b| b.is_ascii_digit()) => {
+                part.parse().ok().filter(|part| *part > 0)
+            }
+            Some(_) => None,
+        }
+    }
+
     /// Reads a directory's name.
     pub fn parse(name: &str) -> Option<Self> {
         let id = Self(name.to_owned());
@@ -59,9 +89,10 @@ impl PartitionId {
 
     /// The half-open span of time that the partition covers; nothing if the name is none.
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
-        let (date, hour) = match self.0.split_once('T') {
+        self.part()?;
+        let (date, hour) = match self.base().split_once('T') {
             Some((date, hour)) => (date, Some(hour.parse::<u8>().ok()?)),
-            None => (self.0.as_str(), None),
+            None => (self.base(), None),
         };
         let mut parts = date.splitn(3, '-');
         let (year, month, day) = (parts.next()?.parse().ok()?, parts.next()?.parse::<u8>().ok()?, parts.next()?);
@@ -86,7 +117,17 @@ pub(crate) struct Partition {
     pub path: PathBuf,
     pub index: Index,
     pub fields: Fields,
+    /// The layout it was written in.
+    pub format: u32,
     pub payload: Payload,
+    /// Bytes of JSON of its events, as far as committed.
+    pub input_bytes: u64,
+    /// How many events it holds, those not committed included.
+    pub events: u64,
+    /// The last seal, which may be broken since.
+    pub seal: Option<Seal>,
+    /// Whether the seal is whole.
+    pub sealed: bool,
     reader: IndexReader,
 }
 
@@ -115,13 +156,18 @@ impl Partition {
     fn over(id: PartitionId, path: PathBuf, index: Index) -> tantivy::Result<Self> {
         tokenizer::register(index.tokenizers());
         let fields = Fields::of(&index.schema())?;
-        let payload = Payload::read(index.load_metas()?.payload.as_deref())?;
+        let metas = index.load_metas()?;
+        let meta = PartitionMeta::read(metas.payload.as_deref())?;
+        let seal = Seal::read(&path);
+        let sealed = seal.as_ref().is_some_and(|seal| seal.covers(&segment_files(&metas, &path)));
+        let events = metas.segments.iter().map(|segment| u64::from(segment.num_docs())).sum();
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
             .doc_store_cache_num_blocks(DOC_CACHE_BLOCKS)
             .try_into()?;
-        Ok(Self { id, path, index, fields, payload, reader })
+        let PartitionMeta { format, input_bytes, payload } = meta;
+        Ok(Self { id, path, index, fields, format, payload, input_bytes, events, seal, sealed, reader })
     }
 
     /// A view of what is committed now.
@@ -158,6 +204,16 @@ impl View {
             }
         }
         Ok(Self { id, fields, searcher, times, ids })
+    }
+
+    /// Whether it holds events that are marked as deleted.
+    pub fn has_deletes(&self) -> bool {
+        self.searcher.segment_readers().iter().any(|segment| segment.has_deletes())
+    }
+
+    /// Bytes on disk.
+    pub fn bytes(&self) -> io::Result<u64> {
+        Ok(self.searcher.space_usage()?.total().get_bytes())
     }
 
     /// Whether the partition holds the tenant's event with this id.
@@ -230,8 +286,21 @@ mod tests {
     }
 
     #[test]
+    fn parts_have_the_span_of_the_whole_and_sort_behind_it() {
+        let whole = PartitionId::parse("2026-11-24").unwrap();
+        let (second, tenth) = (whole.next_part(), PartitionId::parse("2026-11-24.0009").unwrap());
+        let next_day = PartitionId::parse("2026-11-25").unwrap();
+        assert_eq!((second.as_str(), tenth.next_part().as_str()), ("2026-11-24.0001", "2026-11-24.0010"));
+        assert!(whole < second && second < tenth && tenth < tenth.next_part() && tenth.next_part() < next_day);
+        assert_eq!(second.span(), whole.span());
+        assert!(tenth.is_part_of(&whole) && !next_day.is_part_of(&whole));
+        assert_eq!(PartitionId::parse("2026-11-24T06.0001").unwrap().span().unwrap().0.to_string(), "2026-11-24T06:00:00Z");
+    }
+
+    #[test]
     fn other_names_are_no_partitions() {
-        for name in ["", "lost+found", "2026-13-01", "2026-11-24T24", "2026-11", "2026-11-24T06Z"] {
+        let parts = ["2026-11-24.1", "2026-11-24.0000", "2026-11-24.00a1", "2026-11-24.", "2026-11-24.0001.0001"];
+        for name in parts.into_iter().chain(["", "lost+found", "2026-13-01", "2026-11-24T24", "2026-11", "2026-11-24T06Z"]) {
             assert_eq!(PartitionId::parse(name), None, "{name}");
         }
     }

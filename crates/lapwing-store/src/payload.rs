@@ -8,22 +8,32 @@
 use serde::{Deserialize, Serialize};
 use tantivy::TantivyError;
 
-/// The payload of a commit, as JSON.
+/// The layout that this version writes. An older one is read as it is; a newer one is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+/// What a commit of one partition carries, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Payload {
-    /// Counts the rounds of commits over all partitions; says which of several positions is the latest.
-    pub round: u64,
-    /// The source's position, opaque to the store.
-    pub position: Option<String>,
-    /// The next sequence number: greater than any that was given before this commit.
-    pub next_seq: u64,
+pub(crate) struct PartitionMeta {
+    /// The layout of the partition: its schema and what stands beside it.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// Bytes of JSON of the partition's events.
+    #[serde(default)]
+    pub input_bytes: u64,
+    /// How far the source has been read.
+    #[serde(flatten)]
+    pub payload: Payload,
 }
 
-impl Payload {
+fn first_format() -> u32 {
+    1
+}
+
+impl PartitionMeta {
     /// Reads the payload of a commit; an index that has none yet has an empty one.
     pub fn read(text: Option<&str>) -> tantivy::Result<Self> {
         match text {
-            None => Ok(Self::default()),
+            None => Ok(Self { format: FORMAT, ..Self::default() }),
             Some(text) => serde_json::from_str(text)
                 .map_err(|error| TantivyError::InvalidArgument(format!("commit payload is not ours: {error}"))),
         }
@@ -33,6 +43,17 @@ impl Payload {
     pub fn write(&self) -> String {
         serde_json::to_string(self).expect("a payload of numbers and strings is always JSON")
     }
+}
+
+/// How far the source has been read, as of one commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    /// Counts the rounds of commits over all partitions; says which of several positions is the latest.
+    pub round: u64,
+    /// The source's position, opaque to the store.
+    pub position: Option<String>,
+    /// The next sequence number: greater than any that was given before this commit.
+    pub next_seq: u64,
 }
 
 /// What the store as a whole knows from the payloads of its partitions.
@@ -65,8 +86,14 @@ mod tests {
 
     #[test]
     fn survives_its_own_text() {
-        let payload = payload(7, r#"{"0":12,"1":3}"#, 99);
-        assert_eq!(Payload::read(Some(&payload.write())).unwrap(), payload);
-        assert!(Payload::read(Some("from somebody else")).is_err());
+        let meta = PartitionMeta { format: 1, input_bytes: 5, payload: payload(7, r#"{"0":12,"1":3}"#, 99) };
+        assert_eq!(PartitionMeta::read(Some(&meta.write())).unwrap(), meta);
+        assert!(PartitionMeta::read(Some("from somebody else")).is_err());
+    }
+
+    #[test]
+    fn a_payload_from_before_formats_were_numbered_is_of_the_first() {
+        let old = PartitionMeta::read(Some(r#"{"round":3,"position":"x","next_seq":9}"#)).unwrap();
+        assert_eq!((old.format, old.input_bytes, old.payload), (1, 0, payload(3, "x", 9)));
     }
 }

@@ -83,6 +83,17 @@ impl RetentionConfig {
     }
 }
 
+impl RetentionConfig {
+    /// Whether nothing of the tenant is kept of a partition whose span ended `age_days` ago.
+    fn is_past(&self, tenant: &TenantId, age_days: u64) -> bool {
+        if self.legal_hold.contains(tenant.as_str()) {
+            return false;
+        }
+        let longest = || self.kinds.values().copied().fold(self.days, u32::max);
+        u64::from(self.tenants.get(tenant.as_str()).copied().unwrap_or_else(longest)) < age_days
+    }
+}
+
 impl Store {
     /// Removes what is past its retention as of `now`. Call it now and then, an hour apart or so.
     pub async fn enforce_retention(&self, now: Timestamp) -> Result<Removed, StoreError> {
@@ -92,8 +103,7 @@ impl Store {
         drop(snapshot);
         for id in ids {
             let Some((_, end)) = id.span() else { continue };
-            let age_days = now.since(end).as_secs() / DAY.as_secs();
-            match self.config.retention.verdict(age_days) {
+            match self.config.retention.verdict(days_since(end, now)) {
                 Verdict::Keep => {}
                 Verdict::Drop => {
                     let (reply, answer) = oneshot::channel();
@@ -109,8 +119,17 @@ impl Store {
                 }
             }
         }
+        let retention = self.config.retention.clone();
+        let is_past = move |tenant: &TenantId, end: Timestamp| retention.is_past(tenant, days_since(end, now));
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Forget(Box::new(is_past), reply)).await?;
+        answer.await.map_err(|_| StoreError::Closed)??;
         Ok(removed)
     }
+}
+
+fn days_since(end: Timestamp, now: Timestamp) -> u64 {
+    now.since(end).as_secs() / DAY.as_secs()
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -152,5 +171,18 @@ mod tests {
         check(&short, 191, "drop");
         check(&config(190, &[("acme", 7)], &[], &["acme"]), 8, "keep");
         check(&config(190, &[], &[], &["acme"]), 9_999, "remove");
+    }
+
+    #[test]
+    fn erased_ids_are_past_when_nothing_of_their_tenant_is_kept() {
+        let check = |config: &RetentionConfig, age, expect| {
+            let tenant = TenantId::new("acme").unwrap_or_default();
+            assert_eq!(config.is_past(&tenant, age), expect, "{config:?} at {age}");
+        };
+        check(&config(190, &[], &[], &[]), 190, false);
+        check(&config(190, &[], &[], &[]), 191, true);
+        check(&config(190, &[], &[("audit", 730)], &[]), 191, false);
+        check(&config(190, &[("acme", 7)], &[("audit", 730)], &[]), 8, true);
+        check(&config(190, &[("acme", 7)], &[], &["acme"]), 9_999, false);
     }
 }

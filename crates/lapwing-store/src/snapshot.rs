@@ -1,4 +1,4 @@
-//! A copy of a running store, and the check of its files.
+//! A copy of a running store.
 //!
 //! A snapshot is a directory that [`Store::open`] opens: to restore, copy it to where the store shall live. It is
 //! made of hard links where the file system allows, since segment files never change once written.
@@ -6,75 +6,86 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use tantivy::TantivyError;
 use tokio::sync::oneshot;
 
 use crate::partition::{Partition, io_error, sync_dir};
+use crate::seal;
 use crate::writer::Command;
-use crate::{SearchError, Store, StoreError};
+use crate::{Store, StoreError};
 
 /// A merge may replace the segments while they are linked; then the partition is begun anew.
 const ATTEMPTS: usize = 10;
 
-/// What a check found of a partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartitionReport {
-    /// Its name.
-    pub partition: String,
-    /// How many events it holds, of all tenants.
-    pub events: u64,
-    /// How many segments they are in.
-    pub segments: usize,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Files whose bytes are not those that were written.
-    pub damaged: Vec<PathBuf>,
-}
+/// Where a snapshot is made, in the store's own directory: files can be linked there.
+const DRAFT: &str = "snapshot-draft";
 
 impl Store {
     /// Copies the store as of now to `target`, which must not exist, with everything that was appended before.
-    /// Appending waits meanwhile.
+    /// Appending waits only while files are linked; bytes are copied, if `target` is on another disk, after that.
     pub async fn snapshot(&self, target: &Path) -> Result<(), StoreError> {
+        let _alone = self.snapshots.lock().await;
+        let unusable = |source| StoreError::Directory { path: target.to_owned(), source };
+        if target.exists() {
+            return Err(unusable(io::ErrorKind::AlreadyExists.into()));
+        }
+        remove_draft(&self.dir).map_err(unusable)?;
+        let draft = self.dir.join(DRAFT);
         let (reply, answer) = oneshot::channel();
-        self.command(Command::Snapshot(target.to_owned(), reply)).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.command(Command::Snapshot(draft.clone(), reply)).await?;
+        answer.await.map_err(|_| StoreError::Closed)??;
+        let place = target.to_owned();
+        let moved = tokio::task::spawn_blocking(move || move_tree(&draft, &place)).await;
+        moved.map_err(|_| StoreError::Closed)?.map_err(unusable)
     }
+}
 
-    /// Reads every file and compares it with its checksum. Long, and heavy on the disk.
-    pub async fn verify(&self) -> Result<Vec<PartitionReport>, SearchError> {
-        self.inspect(true).await
+/// Removes what a snapshot that was cut short left behind.
+pub(crate) fn remove_draft(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir.join(DRAFT)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
     }
+}
 
-    /// Counts events, segments and bytes, without reading the files.
-    pub async fn stats(&self) -> Result<Vec<PartitionReport>, SearchError> {
-        self.inspect(false).await
+/// Moves a directory, durably; across file systems by copying it.
+fn move_tree(from: &Path, to: &Path) -> io::Result<()> {
+    sync_tree(from)?;
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            copy_tree(from, to)?;
+            sync_tree(to)?;
+            fs::remove_dir_all(from)?;
+        }
+        result => result?,
     }
+    sync_dir(to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
 
-    async fn inspect(&self, checksums: bool) -> Result<Vec<PartitionReport>, SearchError> {
-        let snapshot = self.shared.snapshot();
-        let work = move || {
-            let report = |view: &std::sync::Arc<crate::partition::View>| {
-                let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
-                let bytes = view.searcher.space_usage().map_err(|error| failed(io_error(error)))?.total();
-                let damaged = match checksums {
-                    true => view.searcher.index().validate_checksum().map_err(failed)?.into_iter().collect(),
-                    false => Vec::new(),
-                };
-                Ok(PartitionReport {
-                    partition: view.id.to_string(),
-                    events: view.searcher.num_docs(),
-                    segments: view.searcher.segment_readers().len(),
-                    bytes: bytes.get_bytes(),
-                    damaged,
-                })
-            };
-            snapshot.views.iter().map(report).collect()
-        };
-        tokio::task::spawn_blocking(work).await.unwrap_or(Err(SearchError::Internal))
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => copy_tree(&entry.path(), &target)?,
+            false => drop(fs::copy(entry.path(), target)?),
+        }
     }
+    Ok(())
+}
+
+fn sync_tree(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => sync_tree(&entry.path())?,
+            false => fs::File::open(entry.path())?.sync_all()?,
+        }
+    }
+    sync_dir(directory)
 }
 
 /// Links or copies what is committed of a partition into `root`.
@@ -108,7 +119,10 @@ fn try_copy(partition: &Partition, target: &Path) -> tantivy::Result<()> {
     let list = serde_json::to_vec(&managed).map_err(|error| TantivyError::InternalError(error.to_string()))?;
     fs::write(target.join("meta.json"), meta).map_err(io_error)?;
     fs::write(target.join(".managed.json"), list).map_err(io_error)?;
-    sync_files(target).map_err(io_error)
+    if partition.sealed {
+        link_or_copy(&partition.path.join(seal::FILE), &target.join(seal::FILE)).map_err(io_error)?;
+    }
+    Ok(())
 }
 
 fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -118,11 +132,4 @@ fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
         Err(_) => fs::copy(from, to).map(drop),
         Ok(()) => Ok(()),
     }
-}
-
-fn sync_files(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        fs::File::open(entry?.path())?.sync_all()?;
-    }
-    sync_dir(directory)
 }

@@ -13,9 +13,14 @@ use tracing::{info, warn};
 
 use crate::disk::{FreeBytes, free_bytes};
 use crate::metrics::Metrics;
-use crate::partition::{Partition, PartitionId, sync_dir};
-use crate::payload::latest;
+use crate::partition::{Partition, PartitionId};
+use crate::payload::{FORMAT, latest};
+use crate::quarantine::set_aside;
+use crate::search::Turns;
 use crate::shared::{Shared, Snapshot};
+use crate::snapshot::remove_draft;
+use crate::tombstones::{self, Tombstones};
+use crate::upkeep::{Files, Upkeep};
 use crate::writer::{Batch, Command, Round, Views, Writer};
 use crate::{StoreConfig, StoreError, retention};
 
@@ -28,10 +33,12 @@ pub struct Store {
     pub(crate) metrics: Metrics,
     pub(crate) shared: Arc<Shared>,
     /// Turns to search.
-    pub(crate) searches: Arc<Semaphore>,
-    /// Places to wait for a turn, those that have one included.
-    pub(crate) search_queue: Semaphore,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) tails: Arc<Semaphore>,
+    /// Where it lives.
+    pub(crate) dir: PathBuf,
+    /// One snapshot is made at a time.
+    pub(crate) snapshots: Mutex<()>,
     batches: mpsc::Sender<Batch>,
     commands: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -41,7 +48,8 @@ pub struct Store {
 
 impl Store {
     /// Opens the store in `dir`, creating it if need be, and starts its writer. A partition that cannot be
-    /// opened is moved to `quarantine/`, named in the log and counted; the others serve.
+    /// opened, or whose files turn out to be damaged when their checksums are compared in the background, is
+    /// moved to `quarantine/`, named in the log and counted; the others serve.
     pub fn open(dir: &Path, config: StoreConfig, registry: &mut Registry) -> Result<Arc<Self>, StoreError> {
         Self::open_on(dir, config, registry, Box::new(free_bytes))
     }
@@ -57,7 +65,9 @@ impl Store {
         fs::create_dir_all(&root).map_err(|source| unusable(&root, source))?;
         let lock = lock(dir)?;
         let metrics = Metrics::register(registry);
-        let (partitions, views) = open_partitions(dir, &root, &metrics)?;
+        let (partitions, views) = open_partitions(&root, &metrics)?;
+        let tombstones = Tombstones::open(dir).map_err(|source| unusable(&dir.join(tombstones::FILE), source))?;
+        remove_draft(dir).map_err(|source| unusable(dir, source))?;
         let payload = latest(partitions.values().map(|partition| &partition.payload));
         info!(partitions = partitions.len(), position = payload.position.as_deref(), "store opened");
         metrics.partitions.set(partitions.len() as i64);
@@ -67,18 +77,30 @@ impl Store {
             next_seq: payload.next_seq,
             position: payload.position,
         }));
-        let round = Round::new(root, config.clone(), partitions, views, shared.clone(), free_bytes);
-        let writer = Writer::new(config.clone(), metrics.clone(), round, shared.clone());
         let (batches, batch_queue) = mpsc::channel(config.append_queue_batches);
         let (commands, command_queue) = mpsc::channel(COMMAND_QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("lapwing-writer".to_owned())
-            .spawn(move || writer.run(batch_queue, command_queue))
-            .map_err(|source| unusable(dir, source))?;
+        let (jobs, job_queue) = std::sync::mpsc::sync_channel(UPKEEP_QUEUE);
+        let files: Vec<Files> = partitions.values().rev().map(Files::of).collect();
+        let upkeep = Upkeep {
+            jobs: job_queue,
+            commands: commands.downgrade(),
+            scrub_bytes_per_s: config.scrub_bytes_per_s,
+        };
+        let opened = (partitions, views);
+        let round = Round::new(root, config.clone(), opened, tombstones, shared.clone(), jobs, free_bytes);
+        let writer = Writer::new(config.clone(), metrics.clone(), round, shared.clone());
+        let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+            thread.map_err(|source| unusable(dir, source))
+        };
+        let thread = start("lapwing-writer", Box::new(move || writer.run(batch_queue, command_queue)))?;
+        // It ends with the writer.
+        start("lapwing-upkeep", Box::new(move || upkeep.run(files)))?;
         Ok(Arc::new(Self {
-            searches: Arc::new(Semaphore::new(config.max_concurrent_searches)),
-            search_queue: Semaphore::new(config.max_concurrent_searches + config.max_queued_searches),
+            turns: Turns::new(config.max_concurrent_searches, config.max_queued_searches),
             tails: Arc::new(Semaphore::new(config.max_tails)),
+            dir: dir.to_owned(),
+            snapshots: Mutex::new(()),
             config,
             metrics,
             shared,
@@ -118,6 +140,12 @@ impl Store {
         }
     }
 
+    /// Merges and seals every partition, however lately it was written, and returns when that is done. Partitions
+    /// that rest are sealed without being asked.
+    pub async fn compact(&self) -> Result<(), StoreError> {
+        self.ask(Command::Seal).await
+    }
+
     /// Whether events that are appended now become durable soon: the store is open and can write.
     pub fn ready(&self) -> bool {
         self.shared.ready() && !self.commands.is_closed()
@@ -145,6 +173,9 @@ impl Store {
 /// Flushes that wait for the writer; more than a few at once make no sense.
 const COMMAND_QUEUE: usize = 8;
 
+/// Partitions that wait to be sealed: one at a time.
+const UPKEEP_QUEUE: usize = 1;
+
 fn check(config: &StoreConfig) -> Result<(), StoreError> {
     let positive = "must be at least 1";
     let checks = [
@@ -152,9 +183,11 @@ fn check(config: &StoreConfig) -> Result<(), StoreError> {
         ("commit_bytes", config.commit_bytes >= 1, positive),
         ("writer_memory_bytes", config.writer_memory_bytes >= MIN_WRITER_MEMORY, "must be at least 15 MiB"),
         ("max_open_writers", config.max_open_writers >= 1, positive),
+        ("partition_max_events", config.partition_max_events >= 1, positive),
         ("append_queue_batches", config.append_queue_batches >= 1, positive),
         ("max_concurrent_searches", config.max_concurrent_searches >= 1, positive),
         ("max_page_size", (1..=10_000).contains(&config.max_page_size), "must be 1 to 10,000"),
+        ("max_page_bytes", config.max_page_bytes >= 1, positive),
         ("retention", retention::check(&config.retention), "names something that cannot be a tenant"),
         ("max_expanded_terms", config.max_expanded_terms >= 1, positive),
     ];
@@ -175,7 +208,6 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 }
 
 fn open_partitions(
-    dir: &Path,
     root: &Path,
     metrics: &Metrics,
 ) -> Result<(BTreeMap<PartitionId, Partition>, Views), StoreError> {
@@ -191,29 +223,21 @@ fn open_partitions(
             false => Partition::open_or_create(root, id.clone()),
         };
         match opened.and_then(|partition| partition.view().map(|view| (partition, view))) {
+            Ok((partition, _)) if partition.format > FORMAT => {
+                return Err(StoreError::Newer { partition: id.to_string(), format: partition.format });
+            }
             Ok((partition, view)) => {
                 partitions.insert(id.clone(), partition);
                 views.insert(id, Arc::new(view));
             }
             Err(error) => {
-                let place = quarantine(dir, &path, &id)?;
+                let place = set_aside(root, &id)?;
                 metrics.quarantined.inc();
                 warn!(%error, partition = %id, place = %place.display(), "partition is corrupt and was set aside");
             }
         }
     }
     Ok((partitions, views))
-}
-
-/// Moves a partition out of the way, under a name that is free.
-fn quarantine(dir: &Path, path: &Path, id: &PartitionId) -> Result<PathBuf, StoreError> {
-    let place = dir.join("quarantine");
-    fs::create_dir_all(&place).map_err(|source| unusable(&place, source))?;
-    let free = (0..).map(|n| place.join(format!("{id}.{n}"))).find(|path| !path.exists());
-    let target = free.expect("a directory has fewer entries than there are numbers");
-    fs::rename(path, &target).map_err(|source| unusable(path, source))?;
-    sync_dir(&place).map_err(|source| unusable(&place, source))?;
-    Ok(target)
 }
 
 fn unusable(path: &Path, source: std::io::Error) -> StoreError {

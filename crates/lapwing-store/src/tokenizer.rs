@@ -3,7 +3,8 @@
 //!
 //! A pseudonym such as `[EMAIL:k1:9f3a]` becomes the three tokens `email k1 9f3a`, so that it is found as a phrase.
 
-use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager};
+pub(crate) use tantivy::tokenizer::Token;
+use tantivy::tokenizer::{TextAnalyzer, TokenStream, Tokenizer, TokenizerManager};
 
 /// Its name in the index.
 pub(crate) const NAME: &str = "lapwing";
@@ -18,10 +19,13 @@ pub(crate) fn register(tokenizers: &TokenizerManager) {
 
 /// The tokens of a text, in order.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
-    let mut analyzer = analyzer();
-    let mut stream = analyzer.token_stream(text);
+    positioned_tokens(text).into_iter().map(|token| token.text).collect()
+}
+
+/// The tokens of a text with their places, in order.
+pub(crate) fn positioned_tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
-    stream.process(&mut |token| tokens.push(token.text.clone()));
+    analyzer().token_stream(text).process(&mut |token| tokens.push(token.clone()));
     tokens
 }
 

@@ -9,9 +9,9 @@ use super::ApiState;
 use super::audit::Action;
 use super::caller::{Body, Caller, Parameters, Trail};
 use super::problem::Problem;
-use crate::{AggregateRequest, AggregateResponse, Hit, Scope, SearchRequest, SearchResponse, Sort};
+use crate::{AggregateRequest, AggregateResponse, Highlight, Hit, Scope, SearchRequest, SearchResponse, Sort};
 
-/// A search as a query string; `fields` is a list with commas.
+/// A search as a query string; `fields` is a list with commas, `highlight` such a list or `true`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct SearchParameters {
@@ -24,14 +24,24 @@ pub(super) struct SearchParameters {
     sort: Sort,
     fields: Option<String>,
     count_up_to: Option<u64>,
+    highlight: Option<String>,
 }
 
 impl From<SearchParameters> for SearchRequest {
     fn from(parameters: SearchParameters) -> Self {
-        let SearchParameters { q, from, to, size, cursor, sort, fields, count_up_to } = parameters;
-        let fields = fields.map(|fields| fields.split(',').map(|field| field.trim().to_owned()).collect());
-        Self { q, from, to, size, cursor, sort, fields, count_up_to }
+        let SearchParameters { q, from, to, size, cursor, sort, fields, count_up_to, highlight } = parameters;
+        let fields = fields.as_deref().map(list);
+        let highlight = match highlight.as_deref() {
+            None | Some("false") => None,
+            Some("" | "true") => Some(Highlight::default()),
+            Some(fields) => Some(Highlight::of(list(fields))),
+        };
+        Self { q, from, to, size, cursor, sort, fields, count_up_to, highlight }
     }
+}
+
+fn list(fields: &str) -> Vec<String> {
+    fields.split(',').map(|field| field.trim().to_owned()).collect()
 }
 
 pub(super) async fn search_by_parameters(

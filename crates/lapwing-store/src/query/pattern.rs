@@ -33,6 +33,16 @@ impl Pattern {
         Self(Form::Regexp(regexp))
     }
 
+    /// Reads `*` and `?`; everything else stands for itself.
+    pub fn wildcard(text: &str) -> Self {
+        let piece = |c| match c {
+            '*' => Piece::Any,
+            '?' => Piece::One,
+            c => Piece::Char(c),
+        };
+        Self { pieces: text.chars().map(piece).collect() }
+    }
+
     /// What starts with this text.
     pub fn prefix(text: &str) -> Self {
         Self::new(text.chars().map(Piece::Char).chain([Piece::Any]).collect())
@@ -102,12 +112,7 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> Pattern {
-        let piece = |c| match c {
-            '*' => Piece::Any,
-            '?' => Piece::One,
-            c => Piece::Char(c),
-        };
-        Pattern::new(text.chars().map(piece).collect())
+        Pattern::wildcard(text)
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Store {
     ) -> Result<AggregateResponse, SearchError> {
         let aggregations = read(aggs)?;
         let (scope, config) = (scope.clone(), self.config.clone());
-        self.within_limits(move |snapshot, deadline| {
+        self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
             let mut aggregator = Aggregator::new(&scope, &config, deadline, aggregations);
             aggregator.snapshot(snapshot, &query, span)
         })

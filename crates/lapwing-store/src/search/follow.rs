@@ -48,7 +48,7 @@ pub(crate) fn follow(
     let next_seq = if more { candidates.last().map_or(from_seq, |last| last.seq + 1) } else { snapshot.next_seq };
     let hits = candidates.iter().map(|candidate| {
         let view = &snapshot.views[candidate.view];
-        read_hit(view, candidate.address, candidate.seq, None)
+        read_hit(view, candidate.address, candidate.seq)
     });
     Ok(Step { hits: hits.collect::<Result<_, _>>()?, next_seq: next_seq.max(from_seq), more })
 }

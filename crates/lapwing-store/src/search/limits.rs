@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use lapwing_event::TenantId;
 use tracing::error;
 
 use crate::shared::Snapshot;
@@ -46,15 +47,16 @@ impl Drop for CancelOnDrop {
 }
 
 impl Store {
-    /// Runs work over the current snapshot on the blocking pool, within the bounds of searches. Turns are given
-    /// in the order of asking. A panic ends the search alone.
+    /// Runs work for a tenant over the current snapshot on the blocking pool, within the bounds of searches. A
+    /// panic ends the search alone.
     pub(crate) async fn within_limits<T: Send + 'static>(
         &self,
+        tenant: TenantId,
         work: impl FnOnce(&Snapshot, &Deadline) -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
         self.metrics.searches.inc();
         let started = Instant::now();
-        let result = self.take_turn(work).await;
+        let result = self.take_turn(&tenant, work).await;
         self.metrics.search_seconds.observe(started.elapsed().as_secs_f64());
         if result.is_err() {
             self.metrics.search_failures.inc();
@@ -64,12 +66,12 @@ impl Store {
 
     async fn take_turn<T: Send + 'static>(
         &self,
+        tenant: &TenantId,
         work: impl FnOnce(&Snapshot, &Deadline) -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
         let limit_ms = self.config.search_timeout_ms;
         let deadline = Deadline::new(limit_ms);
-        let _queued = self.search_queue.try_acquire().map_err(|_| SearchError::Busy)?;
-        let turn = self.searches.clone().acquire_owned();
+        let turn = self.turns.ask(tenant).map_err(|_| SearchError::Busy)?;
         let turn = tokio::time::timeout_at(deadline.at.into(), turn).await;
         let turn = turn.map_err(|_| SearchError::Busy)?.map_err(|_| SearchError::Busy)?;
         let _cancel = CancelOnDrop(deadline.cancelled.clone());

@@ -7,12 +7,14 @@ mod complement;
 mod cursor;
 mod expand;
 mod follow;
+mod highlight;
 mod limits;
 mod plan;
 mod request;
 mod run;
 mod scan;
 mod top;
+mod turns;
 
 use lapwing_event::{EventId, Timestamp};
 
@@ -22,10 +24,12 @@ pub use aggregate::{AggregateRequest, AggregateResponse};
 pub(crate) use compile::Compiler;
 pub(crate) use cursor::Cursor;
 pub(crate) use follow::Step;
+pub use highlight::{Highlight, highlight};
 pub(crate) use limits::Deadline;
 pub(crate) use plan::Plan;
 pub use request::{Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total};
 pub(crate) use top::Rank;
+pub(crate) use turns::Turns;
 
 impl Store {
     /// Finds the tenant's events that match. Dropping the future cancels the search.
@@ -66,7 +70,7 @@ impl Store {
         limit: usize,
     ) -> Result<Step, SearchError> {
         let (scope, query, config) = (scope.clone(), query.clone(), self.config.clone());
-        self.within_limits(move |snapshot, deadline| {
+        self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
             follow::follow(snapshot, &scope, &query, from_seq, limit, &config, deadline)
         })
         .await
@@ -75,7 +79,7 @@ impl Store {
     pub(crate) async fn page(&self, scope: &Scope, plan: Plan) -> Result<SearchResponse, SearchError> {
         let scope = scope.clone();
         let config = self.config.clone();
-        self.within_limits(move |snapshot, deadline| run::search(snapshot, &scope, &plan, &config, deadline)).await
+        self.within_limits(scope.tenant.clone(), move |snapshot, deadline| run::search(snapshot, &scope, &plan, &config, deadline)).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapwing_event::Timestamp;
 
 use super::cursor::{Cursor, fingerprint};
-use super::{Scope, SearchRequest, Sort, Span};
+use super::{Highlight, Scope, SearchRequest, Sort, Span};
 use crate::query::{Query, parse_query, parse_time};
 use crate::{SearchError, StoreConfig};
 
@@ -22,6 +22,7 @@ pub(crate) struct Plan {
     pub cursor: Option<Cursor>,
     pub fields: Option<Vec<String>>,
     pub count_up_to: Option<u64>,
+    pub highlight: Option<Highlight>,
 }
 
 impl Plan {
@@ -35,6 +36,7 @@ impl Plan {
             cursor: None,
             fields: request.fields.clone(),
             count_up_to: request.count_up_to,
+            highlight: request.highlight.clone(),
         };
         if let Some(cursor) = &request.cursor {
             plan.resume(cursor)?;
@@ -44,7 +46,16 @@ impl Plan {
 
     /// Every match of a query, whenever it happened.
     pub fn over_all_time(query: Query, sort: Sort) -> Self {
-        Self { query, span: all_time(), size: DEFAULT_SIZE, sort, cursor: None, fields: None, count_up_to: None }
+        Self {
+            query,
+            span: all_time(),
+            size: DEFAULT_SIZE,
+            sort,
+            cursor: None,
+            fields: None,
+            count_up_to: None,
+            highlight: None,
+        }
     }
 
     /// All of time.

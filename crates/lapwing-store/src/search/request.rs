@@ -1,11 +1,14 @@
 //! What is asked and what is answered, as it goes over the wire.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use lapwing_event::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use super::Highlight;
 
 /// Gives the stored pseudonym of a raw value: `(tenant, field path, raw value)`. With it `user:alice` finds what
 /// the sanitizer stored as `[USER:k1:…]`.
@@ -51,7 +54,7 @@ pub struct SearchRequest {
     pub from: Option<String>,
     /// The latest time, exclusive. Without it, open: the clock of a client may be ahead.
     pub to: Option<String>,
-    /// The most hits on the page.
+    /// The most hits on the page; it has fewer, and a cursor, if they are very large.
     pub size: Option<usize>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -61,6 +64,9 @@ pub struct SearchRequest {
     pub fields: Option<Vec<String>>,
     /// Count exactly up to here; beyond, the total is a lower bound.
     pub count_up_to: Option<u64>,
+    /// Show what matched, marked: `true`, a list of fields, or a [`Highlight`].
+    #[serde(deserialize_with = "Highlight::read")]
+    pub highlight: Option<Highlight>,
 }
 
 impl Default for SearchRequest {
@@ -74,6 +80,7 @@ impl Default for SearchRequest {
             sort: Sort::NewestFirst,
             fields: None,
             count_up_to: None,
+            highlight: None,
         }
     }
 }
@@ -137,4 +144,7 @@ pub struct Hit {
     pub score: Option<f32>,
     /// The event's JSON.
     pub event: Box<RawValue>,
+    /// What matched, marked, as fragments of safe HTML by field; only if asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub highlight: BTreeMap<String, Vec<String>>,
 }

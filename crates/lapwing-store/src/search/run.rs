@@ -1,6 +1,8 @@
 //! A search over a snapshot: partition by partition in the order of the hits, ending as soon as no later one can
 //! change the page.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +19,7 @@ use super::compile::Compiler;
 use super::cursor::Cursor;
 use super::scan::{BLOCKS_PER_CHECK, Stop, blocks, documents_of};
 use super::top::{Candidate, Rank, Top};
-use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Span, Total};
+use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Span, Total, highlight};
 use crate::partition::View;
 use crate::shared::Snapshot;
 use crate::{SearchError, StoreConfig, schema};
@@ -60,14 +62,22 @@ pub(crate) fn search(
         relation: if collector.complete { Relation::Exactly } else { Relation::AtLeast },
     };
     let as_of = collector.as_of;
-    let mut candidates = collector.top.into_sorted();
-    let more = candidates.len() > plan.size;
-    candidates.truncate(plan.size);
-    let next_cursor = candidates.last().filter(|_| more).map(|last| {
+    let candidates = collector.top.into_sorted();
+    let (mut hits, mut bytes) = (Vec::new(), 0);
+    for candidate in candidates.iter().take(plan.size) {
+        deadline.check()?;
+        let hit = hit(snapshot, candidate, plan)?;
+        bytes += hit.event.get().len();
+        hits.push(hit);
+        if bytes >= config.max_page_bytes {
+            break;
+        }
+    }
+    let last = hits.len().checked_sub(1).filter(|_| hits.len() < candidates.len());
+    let next_cursor = last.map(|last| {
         let (from, to) = (plan.span.from.nanos(), plan.span.to.nanos());
-        Cursor { after: last.rank, as_of, from, to, of: plan.fingerprint() }.encode()
+        Cursor { after: candidates[last].rank, as_of, from, to, of: plan.fingerprint() }.encode()
     });
-    let hits = candidates.iter().map(|candidate| hit(snapshot, candidate, plan)).collect::<Result<_, _>>()?;
     Ok(SearchResponse { took_ms: started.elapsed().as_millis() as u64, total, hits, next_cursor })
 }
 
@@ -76,8 +86,11 @@ fn order(snapshot: &Snapshot, plan: &Plan) -> Vec<usize> {
     let views = snapshot.views.iter().enumerate();
     let touched = views.filter(|(_, view)| view.times.is_some_and(|times| plan.span.touches(times)));
     let mut order: Vec<usize> = touched.map(|(at, _)| at).collect();
-    if plan.sort == Sort::OldestFirst {
-        order.reverse();
+    // Parts of one day overlap, so their names do not tell.
+    let times = |at: &usize| snapshot.views[*at].times;
+    match plan.sort {
+        Sort::OldestFirst => order.sort_by_key(|at| times(at).map(|(first, _)| first)),
+        Sort::NewestFirst | Sort::BestFirst => order.sort_by_key(|at| Reverse(times(at).map(|(_, last)| last))),
     }
     order
 }
@@ -205,29 +218,32 @@ fn columns(segment: &SegmentReader, span: Span) -> tantivy::Result<Columns> {
 
 fn hit(snapshot: &Snapshot, candidate: &Candidate, plan: &Plan) -> Result<Hit, SearchError> {
     let view = &snapshot.views[candidate.view];
-    let hit = read_hit(view, candidate.address, candidate.seq, plan.fields.as_deref())?;
+    let hit = read_hit(view, candidate.address, candidate.seq)?;
     let score = (plan.sort == Sort::BestFirst).then(|| f32::from_bits(candidate.rank.0 as u32));
-    Ok(Hit { score, ..hit })
+    if plan.fields.is_none() && plan.highlight.is_none() {
+        return Ok(Hit { score, ..hit });
+    }
+    let event: Value = serde_json::from_str(hit.event.get()).map_err(|_| corrupt(view))?;
+    let marked = plan.highlight.as_ref().map_or_else(BTreeMap::new, |how| highlight(&plan.query, &event, how));
+    let event = match &plan.fields {
+        Some(paths) => RawValue::from_string(project(&event, paths).to_string()).map_err(|_| corrupt(view))?,
+        None => hit.event,
+    };
+    Ok(Hit { seq: hit.seq, score, event, highlight: marked })
 }
 
-/// Reads an event back, whole or only these paths of it.
-pub(crate) fn read_hit(
-    view: &View,
-    address: DocAddress,
-    seq: u64,
-    paths: Option<&[String]>,
-) -> Result<Hit, SearchError> {
+/// Reads an event back.
+pub(crate) fn read_hit(view: &View, address: DocAddress, seq: u64) -> Result<Hit, SearchError> {
     let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
     let document: TantivyDocument = view.searcher.doc(address).map_err(failed)?;
     let source = document.get_first(view.fields.source).and_then(|value| value.as_str().map(str::to_owned));
-    let corrupt = || failed(tantivy::TantivyError::InternalError("document without its event".to_owned()));
-    let source = source.ok_or_else(corrupt)?;
-    let source = match paths {
-        Some(paths) => project(&serde_json::from_str(&source).map_err(|_| corrupt())?, paths).to_string(),
-        None => source,
-    };
-    let event = RawValue::from_string(source).map_err(|_| corrupt())?;
-    Ok(Hit { seq, score: None, event })
+    let event = source.and_then(|source| RawValue::from_string(source).ok()).ok_or_else(|| corrupt(view))?;
+    Ok(Hit { seq, score: None, event, highlight: BTreeMap::new() })
+}
+
+fn corrupt(view: &View) -> SearchError {
+    let source = tantivy::TantivyError::InternalError("document without its event".to_owned());
+    SearchError::Index { partition: view.id.to_string(), source }
 }
 
 /// The event with only these paths.

@@ -4,6 +4,7 @@
 //! not yet committed stays in memory: when a commit fails (a full disk, most often) the writer rolls back, adds
 //! it again and tries until it succeeds, while the full channel holds the source back.
 
+mod beside;
 mod rewrite;
 mod round;
 
@@ -13,15 +14,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lapwing_event::{EventId, SanitizedEvent, TenantId};
+use lapwing_event::{EventId, SanitizedEvent, TenantId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use crate::metrics::Metrics;
 use crate::partition::PartitionId;
 use crate::shared::Shared;
+use crate::upkeep::Outcome;
 use crate::{StoreConfig, StoreError};
-pub(crate) use rewrite::{Erased, Erasing};
+use round::Added;
+pub(crate) use beside::SealReply;
+pub(crate) use rewrite::{ErasedReply, Erasing};
 pub(crate) use round::{Round, Views};
 
 /// Events to store; `position` covers everything up to and including them.
@@ -34,18 +38,32 @@ pub(crate) struct Batch {
 pub(crate) enum Command {
     /// Take in what waits, commit, and answer when it is durable and searchable.
     Flush(oneshot::Sender<Result<(), StoreError>>),
-    /// Take in what waits, commit, then erase events and answer when they are gone.
-    Erase(Erasing, oneshot::Sender<Result<Erased, StoreError>>),
+    /// Take in what waits, commit, hide events, go on, and answer when they are gone.
+    Erase(Erasing, ErasedReply),
     /// Commit, then drop a partition.
     Drop(PartitionId, oneshot::Sender<Result<(), StoreError>>),
-    /// Commit, then copy the store to this directory.
+    /// Forget the erased ids of which this says that retention keeps nothing.
+    Forget(IsPast, oneshot::Sender<Result<(), StoreError>>),
+    /// Commit, then seal every partition and answer when that is done.
+    Seal(SealReply),
+    /// The upkeep thread has read a partition in order to seal it.
+    Sealed(PartitionId, Outcome),
+    /// The upkeep thread found these files of a partition damaged.
+    Damaged(PartitionId, Vec<PathBuf>),
+    /// Commit, then link the store's files into this directory.
     Snapshot(PathBuf, oneshot::Sender<Result<(), StoreError>>),
     /// Take in what waits, commit, end the thread, and answer.
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
+/// Whether retention keeps nothing of this tenant and a partition that ended then.
+pub(crate) type IsPast = Box<dyn Fn(&TenantId, Timestamp) -> bool + Send>;
+
 /// How long the writer waits after a failed commit before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The work beside appending is not looked at more often than this when there is none.
+const MIN_LOOK: Duration = Duration::from_millis(100);
 
 /// What wakes the writer.
 enum Next {
@@ -75,6 +93,8 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// Since when nothing can be committed, and why.
     stalled: Option<(Instant, String)>,
+    /// When to look after the work beside appending.
+    look_at: Instant,
 }
 
 impl Writer {
@@ -91,6 +111,7 @@ impl Writer {
             position,
             shared,
             stalled: None,
+            look_at: Instant::now(),
         }
     }
 
@@ -128,9 +149,26 @@ impl Writer {
                         }
                         None => return self.abandon(),
                     }
+                    self.look_at = Instant::now();
                 }
             }
+            self.look_after_work();
         }
+    }
+
+    /// Takes merges and seals one step further, if it is time.
+    fn look_after_work(&mut self) {
+        let now = Instant::now();
+        if self.stalled.is_none() && now >= self.look_at {
+            let idle = Duration::from_millis(self.config.writer_idle_ms);
+            self.look_at = now + self.round.advance(idle).unwrap_or(idle).min(idle.max(MIN_LOOK));
+            self.count_partitions();
+        }
+    }
+
+    fn count_partitions(&self) {
+        self.metrics.partitions.set(self.shared.snapshot().views.len() as i64);
+        self.metrics.erased_ids.set(self.round.erased_ids() as i64);
     }
 
     /// Carries out a command; breaks if it was the last.
@@ -138,15 +176,22 @@ impl Writer {
         // Whoever asked may be gone; the work is done all the same.
         match command {
             Command::Flush(reply) => drop(reply.send(self.commit_or_stall())),
-            Command::Erase(work, reply) => {
-                let erased = self.commit_or_stall().and_then(|()| self.round.erase(&work, &self.config));
-                drop(reply.send(erased));
-            }
+            Command::Erase(work, reply) => match self.commit_or_stall() {
+                Ok(()) => self.round.erase(&work, &self.config, reply),
+                Err(error) => drop(reply.send(Err(error))),
+            },
             Command::Drop(id, reply) => {
                 let dropped = self.commit_or_stall().and_then(|()| self.round.drop_partition(&id, &self.config));
-                self.metrics.partitions.set(self.shared.snapshot().views.len() as i64);
+                self.count_partitions();
                 drop(reply.send(dropped));
             }
+            Command::Forget(is_past, reply) => drop(reply.send(self.round.forget_erased(&is_past))),
+            Command::Seal(reply) => match self.commit_or_stall() {
+                Ok(()) => self.round.seal_all(reply),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Command::Sealed(id, outcome) => self.take_word(|round| round.sealed(&id, outcome)),
+            Command::Damaged(id, files) => self.take_word(|round| round.set_aside(&id, &files)),
             Command::Snapshot(target, reply) => {
                 let copied = self.commit_or_stall().and_then(|()| self.round.snapshot(&target));
                 drop(reply.send(copied));
@@ -157,6 +202,28 @@ impl Writer {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Acts on what the upkeep thread says. Events that waited in a partition that was set aside go to others.
+    fn take_word(&mut self, act: impl FnOnce(&mut Round) -> Result<(), StoreError>) {
+        let before = self.round.set_aside;
+        let acted = act(&mut self.round).and_then(|()| match self.round.set_aside > before {
+            true => self.add_again(),
+            false => Ok(()),
+        });
+        self.metrics.quarantined.inc_by((self.round.set_aside - before) as i64);
+        if let Err(error) = acted {
+            self.stall(&error);
+        }
+    }
+
+    /// Adds what waits anew, after what was added of it is gone.
+    fn add_again(&mut self) -> Result<(), StoreError> {
+        self.round.start_again()?;
+        for Pending { event, source } in &self.pending {
+            self.round.add(event, source)?;
+        }
+        Ok(())
     }
 
     /// The store was dropped without being closed.
@@ -180,13 +247,14 @@ impl Writer {
         let interval = Duration::from_millis(self.config.commit_interval_ms);
         match (&self.stalled, self.waiting_since) {
             (Some((since, _)), _) => *since + RETRY_AFTER,
-            (None, Some(since)) => since + interval,
-            (None, None) => Instant::now() + Duration::from_millis(self.config.writer_idle_ms),
+            (None, Some(since)) => self.look_at.min(since + interval),
+            (None, None) => self.look_at,
         }
     }
 
     fn on_time(&mut self) {
-        if self.waiting_since.is_some() || self.stalled.is_some() {
+        let interval = Duration::from_millis(self.config.commit_interval_ms);
+        if self.stalled.is_some() || self.waiting_since.is_some_and(|since| since.elapsed() >= interval) {
             let _ = self.commit_or_stall();
         } else {
             self.close_idle();
@@ -223,9 +291,13 @@ impl Writer {
         let pending = Pending { event, source };
         if self.stalled.is_none() {
             match self.round.add(&pending.event, &pending.source) {
-                Ok(true) => {}
-                Ok(false) => {
+                Ok(Added::Stored) => {}
+                Ok(Added::Duplicate) => {
                     self.metrics.duplicates.inc();
+                    return;
+                }
+                Ok(Added::Erased) => {
+                    self.metrics.erased_again.inc();
                     return;
                 }
                 Err(error) => self.stall(&error),
@@ -256,7 +328,7 @@ impl Writer {
                 self.metrics.documents.inc_by(self.pending.len() as u64);
                 self.metrics.source_bytes.inc_by(self.pending_bytes as u64);
                 self.metrics.stalled.set(0);
-                self.metrics.partitions.set(self.shared.snapshot().views.len() as i64);
+                self.count_partitions();
                 self.shared.set_stalled(false);
                 self.stalled = None;
                 self.pending.clear();
@@ -279,10 +351,7 @@ impl Writer {
     fn try_commit(&mut self) -> Result<(), StoreError> {
         self.round.check_room()?;
         if self.stalled.is_some() {
-            self.round.start_again()?;
-            for Pending { event, source } in &self.pending {
-                self.round.add(event, source)?;
-            }
+            self.add_again()?;
         }
         self.round.commit(self.position.as_deref())
     }

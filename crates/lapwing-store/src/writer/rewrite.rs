@@ -1,12 +1,16 @@
-//! Removing events that are stored: by marking them, rewriting the segments that held them, and deleting the
-//! files; or with their whole partition.
+//! Removing events that are stored: marking them, and dropping whole partitions. What was marked is rewritten
+//! beside appending, see [`super::beside`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tantivy::index::SegmentId;
-use tantivy::indexer::NoMergePolicy;
+use lapwing_event::EventId;
+use serde::Deserialize;
+use tantivy::collector::DocSetCollector;
+use tantivy::schema::Value;
+use tantivy::{DocAddress, TantivyDocument};
+use tokio::sync::oneshot;
 use tracing::info;
 
 use super::round::{Round, failed};
@@ -14,10 +18,8 @@ use crate::partition::{PartitionId, View, io_error, sync_dir};
 use crate::payload::Payload;
 use crate::query::Query;
 use crate::search::{Compiler, Deadline};
+use crate::tombstones::Tombstone;
 use crate::{Scope, SearchError, StoreConfig, StoreError};
-
-/// How long the files of a rewritten segment are waited for while searches still read them.
-const WAIT_FOR_READERS: Duration = Duration::from_secs(10);
 
 /// How long finding what to erase may take in one partition.
 const FIND_LIMIT_MS: u64 = 600_000;
@@ -40,29 +42,40 @@ pub(crate) struct Erased {
     pub complete: bool,
 }
 
+pub(crate) type ErasedReply = oneshot::Sender<Result<Erased, StoreError>>;
+
 impl Round {
-    /// Erases from every partition; everything that was added must be committed.
-    pub fn erase(&mut self, work: &Erasing, config: &StoreConfig) -> Result<Erased, StoreError> {
+    /// Hides what matches from every search, and has it rewritten; answers once it is gone from the disk.
+    /// Everything that was added must be committed.
+    pub fn erase(&mut self, work: &Erasing, config: &StoreConfig, reply: ErasedReply) {
         let started = Instant::now();
-        let mut erased = Erased { complete: true, ..Erased::default() };
+        match self.hide(work, config) {
+            Ok(marked) => {
+                let erased = Erased {
+                    events: marked.values().sum(),
+                    partitions: marked.keys().rev().map(PartitionId::to_string).collect(),
+                    hidden_after_ms: started.elapsed().as_millis() as u64,
+                    complete: true,
+                    ..Erased::default()
+                };
+                self.rewrite_beside(marked.into_keys().collect(), erased, started, reply);
+            }
+            // Whoever asked may be gone.
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn hide(&mut self, work: &Erasing, config: &StoreConfig) -> Result<BTreeMap<PartitionId, u64>, StoreError> {
         let all = || self.views.keys().rev().cloned().collect();
-        let mut marked = Vec::new();
+        let mut marked = BTreeMap::new();
         for id in work.partitions.clone().unwrap_or_else(all) {
             let events = self.mark(&id, work, config)?;
             if events > 0 {
-                erased.events += events;
-                erased.partitions.push(id.to_string());
-                marked.push(id);
+                marked.insert(id, events);
             }
         }
         self.publish();
-        erased.hidden_after_ms = started.elapsed().as_millis() as u64;
-        for id in marked {
-            erased.complete &= self.rewrite(&id)?;
-        }
-        erased.gone_after_ms = started.elapsed().as_millis() as u64;
-        info!(events = erased.events, complete = erased.complete, "events erased");
-        Ok(erased)
+        Ok(marked)
     }
 
     /// Marks what matches as deleted and commits that; says how many.
@@ -70,49 +83,27 @@ impl Round {
         let Some(view) = self.views.get(id).cloned() else { return Ok(0) };
         let deadline = Deadline::new(FIND_LIMIT_MS);
         let query = compile(&view, work, config, &deadline).map_err(|error| not_found(id, error))?;
-        let matches = query.count(&view.searcher).map_err(|source| failed(id, source))? as u64;
-        if matches == 0 {
+        let matches = view.searcher.search(&query, &DocSetCollector).map_err(|source| failed(id, source))?;
+        let (count, all) = (matches.len() as u64, view.searcher.num_docs());
+        if count == 0 {
             return Ok(0);
         }
-        // A merge that runs could bring marked events over unseen, and its segment could not be rewritten.
-        self.close_writer(id);
+        if let Some(scope) = &work.scope {
+            let ids = ids_of(&view, matches.into_iter().collect()).map_err(|source| failed(id, source))?;
+            let (_, end) = id.span().expect("only what has a span is a partition");
+            // First: an event that is hidden but not remembered could come back.
+            self.remember(Tombstone { tenant: scope.tenant.clone(), end, ids })?;
+        }
         let at = self.open_writer(id)?;
-        self.open[at].writer.set_merge_policy(Box::new(NoMergePolicy));
         self.open[at].writer.delete_query(query).map_err(|source| failed(id, source))?;
         let covered = Payload { next_seq: self.next_seq, ..self.durable.clone() };
-        self.commit_partition(at, &covered)?;
-        Ok(matches)
-    }
-
-    /// Writes the segments with deleted events anew, without them; true once the old files are gone.
-    fn rewrite(&mut self, id: &PartitionId) -> Result<bool, StoreError> {
-        let at = self.open_writer(id)?;
-        let index = &self.partitions[id].index;
-        let metas = index.searchable_segment_metas().map_err(|source| failed(id, source))?;
-        let old: Vec<SegmentId> = metas.iter().filter(|meta| meta.has_deletes()).map(|meta| meta.id()).collect();
-        drop(metas);
-        for segment in &old {
-            self.open[at].writer.merge(&[*segment]).wait().map_err(|source| failed(id, source))?;
+        self.unseal(id)?;
+        if let Some(partition) = self.partitions.get_mut(id) {
+            // Nobody counted the bytes of single events: the rest keeps its share.
+            partition.input_bytes = (u128::from(partition.input_bytes) * u128::from(all - count) / u128::from(all)) as u64;
         }
-        let path = self.partitions[id].path.clone();
-        sync_dir(&path).map_err(|error| failed(id, io_error(error)))?;
-        self.refresh(id)?;
-        self.publish();
-
-        let old: BTreeSet<String> = old.iter().map(SegmentId::uuid_string).collect();
-        let until = Instant::now() + WAIT_FOR_READERS;
-        let gone = loop {
-            self.open[at].writer.garbage_collect_files().wait().map_err(|source| failed(id, source))?;
-            let gone = !has_files_of(&path, &old).map_err(|error| failed(id, io_error(error)))?;
-            if gone || Instant::now() >= until {
-                break gone;
-            }
-            std::thread::park_timeout(Duration::from_millis(20));
-        };
-        sync_dir(&path).map_err(|error| failed(id, io_error(error)))?;
-        // The next event opens a writer with the usual merges.
-        self.close_writer(id);
-        Ok(gone)
+        self.commit_partition(at, &covered)?;
+        Ok(count)
     }
 
     /// Removes a partition with everything in it. The last one is emptied instead, since it carries the position.
@@ -122,7 +113,9 @@ impl Round {
         }
         let Some(heir) = self.partitions.keys().rev().find(|other| *other != id).cloned() else {
             let everything = Erasing { scope: None, query: Query::All, partitions: Some(vec![id.clone()]) };
-            return self.erase(&everything, config).map(drop);
+            let hidden = self.hide(&everything, config)?;
+            self.rewrite_beside(hidden.into_keys().collect(), Erased::default(), Instant::now(), oneshot::channel().0);
+            return Ok(());
         };
         // The partition may be the one that carries the latest position: another takes it over first.
         let complete = Payload { round: self.durable.round + 1, next_seq: self.next_seq, ..self.durable.clone() };
@@ -130,6 +123,7 @@ impl Round {
         self.commit_partition(at, &complete)?;
         self.durable = complete;
         self.close_writer(id);
+        self.forget_partition(id);
         self.views.remove(id);
         self.publish();
         if let Some(partition) = self.partitions.remove(id) {
@@ -162,14 +156,18 @@ fn not_found(id: &PartitionId, error: SearchError) -> StoreError {
     StoreError::Retry { reason: format!("what to erase in partition {id} cannot be found: {error}") }
 }
 
-/// Whether the directory still has a file of one of these segments.
-fn has_files_of(path: &std::path::Path, segments: &BTreeSet<String>) -> std::io::Result<bool> {
-    for entry in fs::read_dir(path)? {
-        let name = entry?.file_name();
-        let name = name.to_string_lossy();
-        if name.split_once('.').is_some_and(|(segment, _)| segments.contains(segment)) {
-            return Ok(true);
-        }
+/// The ids of these documents. They have no column, so the events are read.
+fn ids_of(view: &View, mut documents: Vec<DocAddress>) -> tantivy::Result<Vec<EventId>> {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: EventId,
     }
-    Ok(false)
+    // In the order of the disk, so that each block is decompressed once.
+    documents.sort_unstable();
+    let id = |address| {
+        let document: TantivyDocument = view.searcher.doc(address)?;
+        let source = document.get_first(view.fields.source).and_then(|value| value.as_str()).unwrap_or_default();
+        Ok(serde_json::from_str::<Identified>(source)?.id)
+    };
+    documents.into_iter().map(id).collect()
 }

@@ -6,5 +6,6 @@ mod durability;
 mod oracle;
 mod removal;
 mod search;
+mod upkeep;
 #[path = "../support/mod.rs"]
 mod support;

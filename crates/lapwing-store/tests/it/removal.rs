@@ -114,3 +114,66 @@ async fn the_last_partition_keeps_the_position_when_its_events_go() {
     drop(store);
     assert_eq!(open(dir.path()).position().as_deref(), Some("7"));
 }
+
+#[tokio::test]
+async fn an_erased_event_that_comes_again_stays_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let retention = RetentionConfig { days: 10, ..RetentionConfig::default() };
+    let config = StoreConfig { retention, ..config() };
+    let store = Store::open(dir.path(), config.clone(), &mut Default::default()).unwrap();
+    let again = || (0..4).map(|n| sealed(of_user(n, NOW - (n as i64 % 2) * DAY, "bob"))).collect::<Vec<_>>();
+    store.append([again(), vec![sealed(of_user(9, NOW, "alice"))]].concat(), "1".to_owned()).await.unwrap();
+    let receipt = store.erase(&scope(), Erasure::User("[USER:k1:bob]".to_owned())).await.unwrap();
+    assert_eq!((receipt.events, receipt.complete), (4, true));
+    store.append(again(), "2".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!((count(&store, "").await, store.position().as_deref()), (1, Some("2")));
+    // Another tenant's event of the same id is another event.
+    let mut other = of_user(0, NOW, "bob");
+    other.tenant.id = TenantId::new("other").unwrap();
+    store.append(vec![sealed(other)], "3".to_owned()).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+
+    let store = Store::open(dir.path(), config, &mut Default::default()).unwrap();
+    store.append(again(), "4".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(count(&store, "").await, 1);
+    let theirs = lapwing_store::Scope::new(TenantId::new("other").unwrap(), now());
+    assert_eq!(store.search(&theirs, &ever("")).await.unwrap().total.value, 1);
+
+    // Once retention keeps nothing of those days, their ids are forgotten.
+    let list = dir.path().join("erased.jsonl");
+    store.enforce_retention(now()).await.unwrap();
+    assert!(std::fs::read_to_string(&list).unwrap().lines().count() > 0);
+    store.enforce_retention(ts(NOW + 20 * DAY)).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), "");
+}
+
+#[tokio::test]
+async fn appending_goes_on_while_erased_events_are_rewritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 0..5 {
+        let events = (n * 20..n * 20 + 20).map(|n| sealed(of_user(n, NOW, if n % 2 == 0 { "bob" } else { "alice" })));
+        store.append(events.collect(), n.to_string()).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    let scope = scope();
+    let erase = store.erase(&scope, Erasure::User("[USER:k1:bob]".to_owned()));
+    let append = async {
+        for n in 0..20 {
+            store.append(numbered(1_000 + n..1_001 + n, NOW), format!("more {n}")).await.unwrap();
+            store.flush().await.unwrap();
+        }
+    };
+    let (receipt, ()) = tokio::join!(erase, append);
+    let receipt = receipt.unwrap();
+    assert_eq!((receipt.events, receipt.complete), (50, true));
+    assert_eq!(count(&store, "").await, 50 + 20);
+    let stored: Vec<u8> = std::fs::read_dir(dir.path().join("partitions/2026-11-24"))
+        .unwrap()
+        .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(!stored.windows(3).any(|window| window == b"bob"), "a keyword of an erased event is on the disk");
+}

@@ -258,3 +258,31 @@ async fn a_search_beyond_its_time_ends() {
     let error = store.search(&scope(), &ever("hello")).await.unwrap_err();
     assert!(matches!(error, SearchError::Timeout { .. } | SearchError::Busy), "{error}");
 }
+
+#[tokio::test]
+async fn matches_are_shown_marked() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_of(dir.path(), vec![event(1, NOW), event(2, NOW)]).await;
+    let request: SearchRequest =
+        serde_json::from_str(r#"{"q": "number1 OR hel*", "highlight": true, "fields": ["kind"], "size": 1}"#).unwrap();
+    let hit = search(&store, &SearchRequest { sort: Sort::BestFirst, ..request }).await.hits.remove(0);
+    assert_eq!(hit.event.get(), r#"{"kind":"llm"}"#);
+    assert_eq!(hit.highlight["content.prompt"], ["<mark>hello</mark> <mark>number1</mark>"]);
+    for (form, expect) in [("false", 0), (r#"["response"]"#, 0), (r#"{"fields": ["prompt"], "pre_tag": "*"}"#, 1)] {
+        let request = format!(r#"{{"q": "hello", "highlight": {form}}}"#);
+        let page = search(&store, &serde_json::from_str(&request).unwrap()).await;
+        assert_eq!(page.hits[0].highlight.len(), expect, "{form}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_large_events_ends_early_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let tight = StoreConfig { max_page_bytes: 1_000, ..config() };
+    let store = Store::open(dir.path(), tight, &mut Default::default()).unwrap();
+    store.append(numbered(0..20, NOW), "1".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    let page = search(&store, &ever("")).await;
+    assert!((1..10).contains(&page.hits.len()) && page.next_cursor.is_some(), "{}", page.hits.len());
+    assert_eq!(pages(&store, &scope(), &ever("")).await.len(), 20);
+}

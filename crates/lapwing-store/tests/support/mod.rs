@@ -16,7 +16,11 @@ pub const HOUR: i64 = 3_600_000;
 pub const DAY: i64 = 24 * HOUR;
 
 pub fn now() -> Timestamp {
-    Timestamp::from_millis(NOW)
+    ts(NOW)
+}
+
+pub fn ts(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 /// The event with this number: its id follows from it and the time.

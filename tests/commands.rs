@@ -83,3 +83,39 @@ fn the_published_schema_is_what_the_command_prints() {
     let published = crate::support::repository().join("crates/lapwing-event/schema/event-1.0.json");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), std::fs::read_to_string(published).unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stores_files_are_looked_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = dir.path().join("index");
+    let store = |action: &str| lapwing(&["store", action, "--json", "--dir", index.to_str().unwrap()], &[]);
+    assert!(String::from_utf8(store("stats").stderr).unwrap().contains("there is no store in"));
+
+    let server = Server::up(dir.path());
+    server.send(&json!({"prompt": "first"})).await;
+    server.find("first", 1).await;
+    let stats: Value = serde_json::from_slice(&store("stats").stdout).unwrap();
+    assert_eq!((&stats["events"], &stats["partitions"][0]["root"]), (&json!(1), &Value::Null));
+    assert!(stats["input_bytes"].as_u64().unwrap() > 100 && stats["oldest"].is_string());
+    assert!(store("verify").status.success(), "beside a server");
+    let refused = store("compact");
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && error.contains("stop the server"), "{error}");
+    server.terminate();
+
+    let compacted = store("compact");
+    assert!(compacted.status.success(), "{}", String::from_utf8_lossy(&compacted.stderr));
+    let sealed: Value = serde_json::from_slice(&compacted.stdout).unwrap();
+    assert_eq!((&sealed["events"], sealed["partitions"][0]["root"].as_str().unwrap().len()), (&json!(1), 64));
+
+    let name = sealed["partitions"][0]["partition"].as_str().unwrap();
+    let files = std::fs::read_dir(index.join("partitions").join(name)).unwrap().map(|entry| entry.unwrap().path());
+    let damaged = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "store")).unwrap();
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[3] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    let table = lapwing(&["store", "verify", "--dir", index.to_str().unwrap()], &[]);
+    let (printed, error) = (String::from_utf8(table.stdout).unwrap(), String::from_utf8(table.stderr).unwrap());
+    let file = damaged.file_name().unwrap().to_str().unwrap();
+    assert!(!table.status.success() && printed.contains(file) && error.contains(name), "{printed}{error}");
+}

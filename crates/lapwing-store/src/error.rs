@@ -20,7 +20,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A partition was written by a newer version.
-    #[error("store partition {partition} has format {format}, which this version does not know; install the version that wrote it")]
+    #[error(
+        "store partition {partition} has format {format}, which this version does not know; install the version that wrote it"
+    )]
     Newer {
         /// The partition's name.
         partition: String,

@@ -38,6 +38,7 @@ mod search;
 mod shared;
 mod snapshot;
 mod store;
+mod table;
 mod tokenizer;
 mod tombstones;
 mod upkeep;

@@ -48,7 +48,11 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("lapwing_store");
         registry.register("documents", "Events indexed", metrics.documents.clone());
         registry.register("duplicates", "Events already stored and skipped", metrics.duplicates.clone());
-        registry.register("erased_again", "Erased events that came again and were refused", metrics.erased_again.clone());
+        registry.register(
+            "erased_again",
+            "Erased events that came again and were refused",
+            metrics.erased_again.clone(),
+        );
         registry.register("erased_ids", "Ids of erased events that are remembered", metrics.erased_ids.clone());
         registry.register("source_bytes", "Bytes of JSON of the indexed events", metrics.source_bytes.clone());
         registry.register("commits", "Commits", metrics.commits.clone());

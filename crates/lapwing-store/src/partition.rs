@@ -294,13 +294,18 @@ mod tests {
         assert!(whole < second && second < tenth && tenth < tenth.next_part() && tenth.next_part() < next_day);
         assert_eq!(second.span(), whole.span());
         assert!(tenth.is_part_of(&whole) && !next_day.is_part_of(&whole));
-        assert_eq!(PartitionId::parse("2026-11-24T06.0001").unwrap().span().unwrap().0.to_string(), "2026-11-24T06:00:00Z");
+        assert_eq!(
+            PartitionId::parse("2026-11-24T06.0001").unwrap().span().unwrap().0.to_string(),
+            "2026-11-24T06:00:00Z"
+        );
     }
 
     #[test]
     fn other_names_are_no_partitions() {
         let parts = ["2026-11-24.1", "2026-11-24.0000", "2026-11-24.00a1", "2026-11-24.", "2026-11-24.0001.0001"];
-        for name in parts.into_iter().chain(["", "lost+found", "2026-13-01", "2026-11-24T24", "2026-11", "2026-11-24T06Z"]) {
+        for name in
+            parts.into_iter().chain(["", "lost+found", "2026-13-01", "2026-11-24T24", "2026-11", "2026-11-24T06Z"])
+        {
             assert_eq!(PartitionId::parse(name), None, "{name}");
         }
     }

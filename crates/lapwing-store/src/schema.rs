@@ -43,8 +43,13 @@ const DOC_BLOCK_BYTES: usize = 64 << 10;
 
 /// The schema of a new partition.
 pub(crate) fn schema() -> Schema {
+    schema_of(FIELDS.iter())
+}
+
+/// The schema of these fields of events, with the store's own.
+pub(crate) fn schema_of(fields: impl Iterator<Item = &'static lapwing_event::Field>) -> Schema {
     let mut builder = Schema::builder();
-    for field in FIELDS {
+    for field in fields {
         match field.index {
             IndexAs::Keyword if has_column(field.path) => builder.add_text_field(field.path, STRING | FAST),
             IndexAs::Keyword => builder.add_text_field(field.path, STRING),

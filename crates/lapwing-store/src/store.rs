@@ -81,11 +81,8 @@ impl Store {
         let (commands, command_queue) = mpsc::channel(COMMAND_QUEUE);
         let (jobs, job_queue) = std::sync::mpsc::sync_channel(UPKEEP_QUEUE);
         let files: Vec<Files> = partitions.values().rev().map(Files::of).collect();
-        let upkeep = Upkeep {
-            jobs: job_queue,
-            commands: commands.downgrade(),
-            scrub_bytes_per_s: config.scrub_bytes_per_s,
-        };
+        let upkeep =
+            Upkeep { jobs: job_queue, commands: commands.downgrade(), scrub_bytes_per_s: config.scrub_bytes_per_s };
         let opened = (partitions, views);
         let round = Round::new(root, config.clone(), opened, tombstones, shared.clone(), jobs, free_bytes);
         let writer = Writer::new(config.clone(), metrics.clone(), round, shared.clone());
@@ -207,10 +204,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn open_partitions(
-    root: &Path,
-    metrics: &Metrics,
-) -> Result<(BTreeMap<PartitionId, Partition>, Views), StoreError> {
+fn open_partitions(root: &Path, metrics: &Metrics) -> Result<(BTreeMap<PartitionId, Partition>, Views), StoreError> {
     let (mut partitions, mut views) = (BTreeMap::new(), Views::new());
     for entry in fs::read_dir(root).map_err(|source| unusable(root, source))? {
         let path = entry.map_err(|source| unusable(root, source))?.path();
@@ -293,6 +287,52 @@ mod tests {
         store.flush().await.unwrap();
         assert!(store.ready());
         assert_eq!((found().await, store.position().as_deref()), (3, Some("3")));
+        store.close().await.unwrap();
+    }
+
+    /// What a partition looks like to a version that knows more fields than the one that made it.
+    #[tokio::test]
+    async fn a_partition_without_the_newer_fields_serves_and_grows() {
+        let newer = ["latency_ms", "content.response", "user.id", "attrs", "refusal", "received_at"];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("partitions/2026-11-24");
+        fs::create_dir_all(&path).unwrap();
+        let fields = lapwing_event::FIELDS.iter().filter(|field| !newer.contains(&field.path));
+        tantivy::Index::builder()
+            .schema(crate::schema::schema_of(fields))
+            .settings(crate::schema::settings())
+            .create_in_dir(&path)
+            .unwrap();
+        let store = Store::open(dir.path(), StoreConfig::default(), &mut Registry::default()).unwrap();
+        let mut full: Event = serde_json::from_slice(&event(1).encode()).unwrap();
+        full.latency_ms = Some(5.0);
+        full.user = Some(lapwing_event::User { id: "u".to_owned() });
+        full.attrs.insert("team".to_owned(), "red".into());
+        let full = SanitizedEvent::decode(&lapwing_event::encode(&full)).unwrap();
+        store.append(vec![full, event(2)], "1".to_owned()).await.unwrap();
+        store.flush().await.unwrap();
+        let scope = Scope::new(TenantId::default(), Timestamp::from_millis(1_795_501_800_000));
+        let check = async |q: &str, expect: u64| {
+            let request = SearchRequest { q: q.to_owned(), ..SearchRequest::default() };
+            assert_eq!(store.search(&scope, &request).await.unwrap().total.value, expect, "{q}");
+        };
+        check("kind:llm", 2).await;
+        for absent in
+            ["latency_ms:>1", "response:x", "user:u", "_exists_:user.id", "attrs.team:red", "refusal:true", "user:u*"]
+        {
+            check(absent, 0).await;
+            check(&format!("kind:llm AND NOT {absent}"), 2).await;
+        }
+        let aggs = serde_json::json!({
+            "users": {"terms": {"field": "user.id"}},
+            "ms": {"stats": {"field": "latency_ms"}},
+            "kinds": {"terms": {"field": "kind"}, "aggs": {"ms": {"max": {"field": "latency_ms"}}}},
+        });
+        let request = crate::AggregateRequest { q: String::new(), from: None, to: None, aggs };
+        let answer = store.aggregate(&scope, &request).await.unwrap();
+        assert_eq!(answer.aggregations["users"]["buckets"].as_array().unwrap().len(), 0);
+        assert_eq!(answer.aggregations["kinds"]["buckets"][0]["doc_count"], 2);
+        store.compact().await.unwrap();
         store.close().await.unwrap();
     }
 }

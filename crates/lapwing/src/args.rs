@@ -36,8 +36,12 @@ pub enum Command {
     Up,
     /// Run the ingest service: HTTP front door, and raw topic to clean topic
     Ingest,
-    /// Run the store service: clean topic to index, and the search API
-    Store,
+    /// Run the store service: clean topic to index, and the search API; or look after its files
+    Store {
+        /// Instead of running the service
+        #[command(subcommand)]
+        action: Option<StoreAction>,
+    },
     /// Run the detector service: clean topic to alerts; or replay the past with other settings
     Detector {
         /// Instead of running the service
@@ -145,6 +149,28 @@ pub struct Demo {
     /// Where to play
     #[command(flatten)]
     pub server: Server,
+}
+
+/// What to do with the store's files.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// Merge and seal every partition; no server may use the store meanwhile
+    Compact(StoreFiles),
+    /// Compare every file with its checksum and its seal; a server may run. Fails and names what is broken
+    Verify(StoreFiles),
+    /// Show partitions, events and sizes; a server may run
+    Stats(StoreFiles),
+}
+
+/// Which store, and how to print what was found.
+#[derive(Debug, Args)]
+pub struct StoreFiles {
+    /// The store's folder; without it, index under data.dir
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do with API keys.

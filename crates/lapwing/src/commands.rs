@@ -6,6 +6,7 @@ pub mod keys;
 pub mod replay;
 pub mod rules;
 pub mod search;
+pub mod store;
 pub mod tail;
 
 use std::io::{Write, stdout};

@@ -45,7 +45,8 @@ fn execute(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Up => serve(Role::Up, settings()?, file),
         Command::Ingest => serve(Role::Ingest, settings()?, file),
-        Command::Store => serve(Role::Store, settings()?, file),
+        Command::Store { action: None } => serve(Role::Store, settings()?, file),
+        Command::Store { action: Some(action) } => block_on(commands::store::run(action, settings()?)),
         Command::Detector { action: None } => serve(Role::Detector, settings()?, file),
         Command::Detector { action: Some(DetectorAction::Replay(arguments)) } => {
             block_on(commands::replay::run(arguments, &settings()?))

@@ -194,6 +194,11 @@ impl Settings {
         leaves.iter().filter_map(alone).collect()
     }
 
+    /// Where the store is.
+    pub fn store_dir(&self) -> PathBuf {
+        self.data.dir.join("index")
+    }
+
     /// Where the API keys are.
     pub fn api_keys_file(&self) -> PathBuf {
         self.auth.keys_file.clone().unwrap_or_else(|| self.data.dir.join("keys/api-keys.json"))

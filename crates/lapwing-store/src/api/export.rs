@@ -1,10 +1,12 @@
-//! Export: every match as NDJSON, the oldest first, page by page as the client reads.
+//! Export: every match as NDJSON or as a Parquet table, the oldest first, page by page as the client reads.
 //!
-//! Between the events stand lines of the form `{"_export":{"cursor":"…"}}`; a client that was cut off repeats its
+//! A Parquet file that was cut off has no footer, which every reader refuses. NDJSON can be resumed:
+//! between the events stand lines of the form `{"_export":{"cursor":"…"}}`; a client that was cut off repeats its
 //! request with the last cursor it saw and gets the rest, as of the moment the export began. The last line is
 //! `{"_export":{"complete":true,"events":N}}`: without it the file is not whole.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -20,6 +22,7 @@ use super::audit::Action;
 use super::caller::{Caller, Parameters, Trail};
 use super::problem::Problem;
 use crate::search::Plan;
+use crate::table::Table;
 use crate::{Scope, SearchError, SearchRequest, SearchResponse, Sort, Store};
 
 /// Events that are read at once.
@@ -33,6 +36,16 @@ pub(super) struct ExportParameters {
     from: Option<String>,
     to: Option<String>,
     cursor: Option<String>,
+    format: Format,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Ndjson,
+    Parquet,
 }
 
 pub(super) async fn export(
@@ -40,7 +53,7 @@ pub(super) async fn export(
     Caller(scope, trail): Caller,
     Parameters(parameters): Parameters<ExportParameters>,
 ) -> Result<Response, Problem> {
-    let ExportParameters { q, from, to, cursor } = parameters;
+    let ExportParameters { q, from, to, cursor, format } = parameters;
     let size = Some(PAGE);
     let record = Record { trail, query: q.clone(), events: 0 };
     let request = SearchRequest { q, from, to, cursor, size, sort: Sort::OldestFirst, ..SearchRequest::default() };
@@ -50,6 +63,13 @@ pub(super) async fn export(
     let mut export = Export { store: state.store, scope, plan, record };
     // The first page is read before the answer begins, so that a fault is a problem and not a broken stream.
     let first = export.page().await?;
+    match format {
+        Format::Ndjson => Ok(ndjson(export, first)),
+        Format::Parquet => Ok(parquet(export, first)?),
+    }
+}
+
+fn ndjson(export: Export, first: SearchResponse) -> Response {
     let state = (Some(first), Some(export));
     let stream = unfold(state, |(page, export)| async move {
         let mut export = export?;
@@ -63,7 +83,52 @@ pub(super) async fn export(
         };
         Some((Ok::<_, Infallible>(lines), (None, more.then_some(export))))
     });
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response())
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
+}
+
+/// A failure on the way breaks the connection off, so that the client does not take the file for whole.
+fn parquet(export: Export, first: SearchResponse) -> Result<Response, Problem> {
+    let table = Table::new().map_err(|_| SearchError::Internal)?;
+    let stream = unfold(Some((export, table, Some(first))), |state| async move {
+        let (mut export, mut table, mut first) = state?;
+        let (bytes, next) = match row_groups(&mut export, &mut table, &mut first).await {
+            Ok((bytes, true)) => (Ok(bytes), Some((export, table, None))),
+            Ok((mut bytes, false)) => {
+                let rest = table.finish().map_err(|error| io::Error::other(error.to_string()));
+                (rest.map(|rest| [std::mem::take(&mut bytes), rest].concat()), None)
+            }
+            Err(error) => (Err(io::Error::other(error)), None),
+        };
+        Some((bytes, next))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.apache.parquet"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"events.parquet\""),
+    ];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// Reads pages until some of the file can be sent; also says whether more will come.
+async fn row_groups(
+    export: &mut Export,
+    table: &mut Table,
+    first: &mut Option<SearchResponse>,
+) -> Result<(Vec<u8>, bool), SearchError> {
+    loop {
+        let page = match first.take() {
+            Some(page) => page,
+            None => export.page().await?,
+        };
+        for hit in &page.hits {
+            table.push(hit.event.get()).map_err(|_| SearchError::Internal)?;
+        }
+        let bytes = table.take();
+        let Some(cursor) = &page.next_cursor else { return Ok((bytes, false)) };
+        export.plan.resume(cursor)?;
+        if !bytes.is_empty() {
+            return Ok((bytes, true));
+        }
+    }
 }
 
 struct Export {

@@ -98,7 +98,7 @@ fn read(aggs: &Value) -> Result<Aggregations, SearchError> {
 }
 
 fn check(aggregations: &Aggregations, depth: usize) -> Result<(), SearchError> {
-    if depth > MAX_DEPTH {
+    if depth > MAX_DEPTH && !aggregations.is_empty() {
         return Err(fault(format!("is nested too deep; at most {MAX_DEPTH} levels are read")));
     }
     for aggregation in aggregations.values() {

@@ -79,7 +79,10 @@ impl Store {
     pub(crate) async fn page(&self, scope: &Scope, plan: Plan) -> Result<SearchResponse, SearchError> {
         let scope = scope.clone();
         let config = self.config.clone();
-        self.within_limits(scope.tenant.clone(), move |snapshot, deadline| run::search(snapshot, &scope, &plan, &config, deadline)).await
+        self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
+            run::search(snapshot, &scope, &plan, &config, deadline)
+        })
+        .await
     }
 }
 

@@ -23,9 +23,9 @@ use crate::partition::PartitionId;
 use crate::shared::Shared;
 use crate::upkeep::Outcome;
 use crate::{StoreConfig, StoreError};
-use round::Added;
 pub(crate) use beside::SealReply;
 pub(crate) use rewrite::{ErasedReply, Erasing};
+use round::Added;
 pub(crate) use round::{Round, Views};
 
 /// Events to store; `position` covers everything up to and including them.

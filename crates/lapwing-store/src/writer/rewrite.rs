@@ -100,7 +100,8 @@ impl Round {
         self.unseal(id)?;
         if let Some(partition) = self.partitions.get_mut(id) {
             // Nobody counted the bytes of single events: the rest keeps its share.
-            partition.input_bytes = (u128::from(partition.input_bytes) * u128::from(all - count) / u128::from(all)) as u64;
+            partition.input_bytes =
+                (u128::from(partition.input_bytes) * u128::from(all - count) / u128::from(all)) as u64;
         }
         self.commit_partition(at, &covered)?;
         Ok(count)

@@ -86,7 +86,20 @@ impl Round {
         let durable = latest(partitions.values().map(|partition| &partition.payload));
         let next_seq = durable.next_seq;
         let beside = Beside::new(views.iter().map(|(id, view)| (id, view.has_deletes())), jobs);
-        Self { root, config, partitions, views, open: Vec::new(), durable, next_seq, beside, tombstones, shared, free_bytes, set_aside: 0 }
+        Self {
+            root,
+            config,
+            partitions,
+            views,
+            open: Vec::new(),
+            durable,
+            next_seq,
+            beside,
+            tombstones,
+            shared,
+            free_bytes,
+            set_aside: 0,
+        }
     }
 
     /// Hands an event to its partition, unless it is stored already or was erased. Only events of earlier rounds
@@ -355,9 +368,7 @@ impl Round {
 
     /// Closes what took no event for this long.
     pub fn close_idle(&mut self, idle: Duration) {
-        let rests = |open: &OpenWriter| {
-            !open.dirty && open.last_used.elapsed() >= idle && !self.beside.holds(&open.id)
-        };
+        let rests = |open: &OpenWriter| !open.dirty && open.last_used.elapsed() >= idle && !self.beside.holds(&open.id);
         while let Some(at) = self.open.iter().position(rests) {
             finish(self.open.swap_remove(at));
         }

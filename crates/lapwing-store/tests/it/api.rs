@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use lapwing_event::{AlertDraft, Event, Kind, Session, Severity, TenantId};
 use lapwing_store::api::Api;
 use lapwing_store::{IdAlias, Store};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -73,6 +74,12 @@ async fn searches_by_parameters_and_by_body() {
     assert_eq!((status, kind.as_str()), (StatusCode::OK, "application/json"));
     assert_eq!(by_parameters["total"], json!({"value": 1, "relation": "eq"}));
     assert_eq!(by_parameters["hits"][0]["event"], json!({"kind": "llm", "content": {"prompt": "hello number2"}}));
+    assert_eq!(by_parameters["hits"][0].get("highlight"), None);
+    for highlight in ["true", "response,prompt"] {
+        let (_, _, marked) = get(app(&store), &format!("/v1/search?q=number2&highlight={highlight}")).await;
+        let expect = json!({"content.prompt": ["hello <mark>number2</mark>"]});
+        assert_eq!(marked["hits"][0]["highlight"], expect);
+    }
 
     let body = json!({"q": "hello", "sort": "oldest", "size": 2}).to_string();
     let request = Request::post("/v1/search").header("content-type", "application/json").body(Body::from(body));
@@ -249,6 +256,24 @@ async fn an_export_is_whole_or_resumed() {
     let rest: Vec<_> = rest.iter().filter(|line| line.get("_export").is_none()).collect();
     assert_eq!(rest, events[1_000..].to_vec());
     let (status, _, _) = get(app(&store), "/v1/export?q=promt:x").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_export_is_a_parquet_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.append(numbered(0..1_200, NOW), "1".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    for (q, rows) in [("hello", 1_200), ("nothing", 0)] {
+        let request = Request::get(format!("/v1/export?q={q}&format=parquet")).body(Body::empty()).unwrap();
+        let response = app(&store).oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/vnd.apache.parquet");
+        let body = axum::body::to_bytes(response.into_body(), 64 << 20).await.unwrap();
+        let reader = SerializedFileReader::new(body).unwrap();
+        assert_eq!(reader.metadata().file_metadata().num_rows(), rows);
+    }
+    let (status, _, _) = get(app(&store), "/v1/export?format=csv").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
 

@@ -2,10 +2,11 @@
 
 mod aggregate;
 mod api;
+mod compat;
 mod durability;
 mod oracle;
 mod removal;
 mod search;
-mod upkeep;
 #[path = "../support/mod.rs"]
 mod support;
+mod upkeep;

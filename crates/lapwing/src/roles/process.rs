@@ -141,7 +141,7 @@ impl Process {
         door: axum::Router,
         stop: &CancellationToken,
     ) -> Result<()> {
-        let dir = settings.data.dir.join("index");
+        let dir = settings.store_dir();
         let store = Store::open(&dir, settings.store.clone(), &mut self.registry);
         let store = store.with_context(|| format!("open the index in {}", dir.display()))?;
         let checkpoint = index::start(&store)?;

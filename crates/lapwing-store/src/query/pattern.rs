@@ -40,7 +40,7 @@ impl Pattern {
             '?' => Piece::One,
             c => Piece::Char(c),
         };
-        Self { pieces: text.chars().map(piece).collect() }
+        Self::new(text.chars().map(piece).collect())
     }
 
     /// What starts with this text.

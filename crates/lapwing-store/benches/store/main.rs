@@ -283,5 +283,5 @@ fn main() {
         ["part", "ask", dir] => runtime.block_on(ask(Path::new(dir))),
         rest => return report(rest.first().map_or(300_000, |events| count(events))),
     };
-    write!(std::io::stdout(), "{answer}").unwrap();
+    serde_json::to_writer(std::io::stdout(), &answer).unwrap();
 }

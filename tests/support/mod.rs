@@ -149,6 +149,7 @@ impl Server {
     }
 
     /// Whether it is not running any more.
+    #[allow(dead_code, reason = "not every test that shares this file asks")]
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

@@ -214,6 +214,15 @@ pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
     BIAS + history + x.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum::<f32>()
 }
 
+// How the weights came about. A logistic over the largest call of a session (a soft maximum, temperature 0.5),
+// L2 of 1 against 1,000 weighted sessions, each weight held to the sign that its feature means, `OrderValue`,
+// `OrderVerb` and `Leaves` held below 1.5, 0.7 and 0.8 so that no cue carries a decision alone; then rounded.
+// Fitted on agent runs of four suites, normal, under injection that was resisted and under injection that was
+// followed, and on normal runs of thirteen more domains; each suite, each class and each wording weighs alike.
+// Besides the wording it came in, every injected text was put into twelve of our own: bare, above all others,
+// as the system's, in a comment, polite, as a step of the work, as JSON, paraphrased, passive, German, Spanish,
+// French; half of the sessions without any history. The README says what remains of it on suites, kinds of
+// attack and wordings left out of the fit.
 const BIAS: f32 = -4.6;
 const UNEXPECTED_ACT: f32 = 1.8;
 const RARE_EDGE: f32 = 1.5;
@@ -232,7 +241,7 @@ const WEIGHTS: [f32; STATIC] = [
     -0.5, // PromptVerb
     -1.9, // PromptPieces
     -1.6, // Sanctioned
-    0.0,  // Unasked
+    0.0,  // Unasked: counts for consistency
 ];
 
 /// What an order that nobody followed adds to the log-odds of a session, at most: too little to alarm, enough

@@ -1,7 +1,7 @@
 //! The Lapwing event: what an AI application did, as one JSON object.
 //!
 //! This crate owns the types of event schema 1.0, their JSON codec, validation, limits, ids, and the
-//! mapping from plain JSON. It does no I/O, reads no clock and draws no randomness: a time and the bytes of
+//! mappings from plain JSON and, in [`otlp`], from OpenTelemetry. It does no I/O, reads no clock and draws no randomness: a time and the bytes of
 //! an id are arguments. [`SanitizedEvent`] is the type that the store and the detector accept; only the
 //! sanitizer and the decoder of the clean topic make one.
 //!
@@ -14,6 +14,7 @@
 //! ```
 
 mod alert;
+mod cloud_events;
 mod codec;
 mod content;
 mod event;
@@ -21,6 +22,7 @@ mod field;
 mod id;
 mod limits;
 mod open_enum;
+pub mod otlp;
 mod plain;
 mod sanitized;
 #[cfg(feature = "json-schema")]
@@ -31,6 +33,7 @@ mod validate;
 mod visit;
 
 pub use alert::{Alert, AlertDraft, Severity};
+pub use cloud_events::cloud_event_headers;
 pub use codec::{Arrival, Entropy, Rejection, decode_raw, encode, map_item, map_object};
 pub use content::{Content, GenAi, Named, Request, Response, Scores, Usage};
 pub use event::{Agent, Event, Kind, Outcome, SCHEMA_VERSION, Service, Session, Source, Tenant, Truncation, User};

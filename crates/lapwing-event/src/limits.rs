@@ -60,6 +60,24 @@ impl Event {
         }
     }
 
+    /// Drops the attributes that exceed the limits. What is dropped is dropped whole, so this is safe before sanitizing.
+    pub(crate) fn prune_attrs(&mut self) {
+        let mut cut = Cut { truncated: std::mem::take(&mut self.truncated) };
+        self.attrs = cut.attrs(std::mem::take(&mut self.attrs));
+        self.truncated = cut.truncated;
+    }
+
+    /// Drops the parts that an event which is too long can do without, whole, so that this is safe before sanitizing:
+    /// the history of messages, then the documents' snippets.
+    pub fn drop_bulk(&mut self) {
+        self.drop_messages();
+        let documents = self.retrieval.iter_mut().flat_map(|retrieval| &mut retrieval.documents);
+        let bytes: usize = documents.filter_map(|document| document.snippet.take()).map(|snippet| snippet.len()).sum();
+        if bytes > 0 {
+            self.truncated.push(Truncation { field: "retrieval.documents".to_owned(), bytes: bytes as u64 });
+        }
+    }
+
     fn drop_messages(&mut self) {
         if let Some(messages) = self.content.as_mut().and_then(|content| content.messages.take()) {
             let bytes = messages.to_string().len() as u64;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use lapwing_bus::{BusError, Record, Sink, topics};
+use lapwing_event::cloud_event_headers;
 
 use super::{Delivery, SendError, Transport};
 use crate::batch::Encoded;
@@ -25,18 +25,11 @@ impl Transport for ToSink {
     }
 }
 
-/// The record with the headers of CloudEvents 1.0 in Kafka's binary mode.
 fn record(event: &Encoded) -> Record {
-    let header = |name: &str, value: Bytes| (name.to_owned(), value);
+    let headers = cloud_event_headers(event.id, &event.tenant);
     Record {
         key: Some(event.key.clone()),
         value: event.json.clone(),
-        headers: vec![
-            header("ce_id", event.id.to_string().into()),
-            header("ce_source", format!("lapwing/{}", event.tenant).into()),
-            header("ce_type", Bytes::from_static(b"ai.event.v1")),
-            header("ce_specversion", Bytes::from_static(b"1.0")),
-            header("content-type", Bytes::from_static(b"application/json")),
-        ],
+        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned().into())).collect(),
     }
 }

@@ -64,7 +64,7 @@ bench: setup ## Events/s end to end, and emit-to-searchable and emit-to-alert la
 
 .PHONY: bench-parts
 bench-parts: setup ## The benches of the single crates
-	$(CARGO) bench --locked -p lapwing-bus -p lapwing-sanitizer -p lapwing-store -p lapwing-detector -p lapwing-emitter
+	$(CARGO) bench --locked -p lapwing-bus -p lapwing-ingest -p lapwing-sanitizer -p lapwing-store -p lapwing-detector -p lapwing-emitter
 
 .PHONY: bench-emitter
 bench-emitter: setup ## What is promised of the emitter and the Python SDK, against what is measured

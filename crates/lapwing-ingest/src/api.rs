@@ -1,6 +1,9 @@
-//! The front door over HTTP: `POST /v1/events`.
+//! The front door over HTTP: `POST /v1/events`, and OpenTelemetry's exports over HTTP and gRPC.
 //!
 //! Whoever mounts the router puts the caller's [`TenantId`] among the request's extensions, from its credential.
+
+mod grpc;
+mod otlp;
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,13 +17,18 @@ use axum::{Extension, Json, Router};
 use http_body_util::LengthLimitError;
 use lapwing_event::TenantId;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::FrontDoor;
 use crate::encoding::{Encoding, EncodingFault};
 use crate::front_door::{Body, RETRY_AFTER, Refusal};
+use crate::otlp::DecodeFault;
 use crate::receipt::Receipt;
 
-/// The routes of the front door.
+pub use grpc::grpc_router;
+pub use otlp::otlp_router;
+
+/// The routes of Lapwing's own front door.
 pub fn router(front_door: FrontDoor) -> Router {
     Router::new().route("/v1/events", post(post_events)).with_state(front_door)
 }
@@ -30,8 +38,8 @@ pub fn router(front_door: FrontDoor) -> Router {
 enum Fault {
     #[error("request names no tenant; send a credential")]
     NoTenant,
-    #[error("content type is not supported; send application/json or application/x-ndjson")]
-    ContentType,
+    #[error("content type is not supported; send {0}")]
+    ContentType(&'static str),
     #[error("content encoding is not supported; send gzip, zstd or identity")]
     ContentEncoding,
     #[error("body is longer than {0} bytes; send fewer events in a request")]
@@ -65,16 +73,26 @@ async fn take(
 ) -> Result<Receipt, Fault> {
     let Extension(tenant) = tenant.ok_or(Fault::NoTenant)?;
     let (parts, body) = request.into_parts();
-    let lines = is_lines(&parts.headers).ok_or(Fault::ContentType)?;
-    let encoding = encoding(&parts.headers).ok_or(Fault::ContentEncoding)?;
+    let lines = is_lines(&parts.headers).ok_or(Fault::ContentType("application/json or application/x-ndjson"))?;
+    let (bytes, encoding, _permit) = admitted(door, &parts.headers, body).await?;
+    Ok(door.accept(tenant, Body { bytes, encoding, lines }).await?)
+}
+
+/// The body, once there is room for it, which is kept while the permit is.
+async fn admitted(
+    door: &FrontDoor,
+    headers: &HeaderMap,
+    body: HttpBody,
+) -> Result<(Bytes, Encoding, OwnedSemaphorePermit), Fault> {
+    let encoding = encoding(headers).ok_or(Fault::ContentEncoding)?;
     let max = door.config().max_body_bytes;
-    let announced = content_length(&parts.headers).unwrap_or(max);
+    let announced = content_length(headers).unwrap_or(max);
     if announced > max {
         return Err(Fault::TooLong(max));
     }
-    let _permit = door.admit(announced, encoding).await?;
+    let permit = door.admit(announced, encoding).await?;
     let bytes = read(body, announced, door.config().body_timeout()).await?;
-    Ok(door.accept(tenant, Body { bytes, encoding, lines }).await?)
+    Ok((bytes, encoding, permit))
 }
 
 async fn read(body: HttpBody, max: usize, timeout: Duration) -> Result<Bytes, Fault> {
@@ -114,15 +132,17 @@ impl Fault {
     fn status(&self) -> StatusCode {
         match self {
             Self::NoTenant => StatusCode::UNAUTHORIZED,
-            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ContentType(_) | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Cut => StatusCode::BAD_REQUEST,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Refused(refusal) => match refusal {
-                Refusal::Empty | Refusal::Encoding(EncodingFault::Malformed(_)) => StatusCode::BAD_REQUEST,
-                Refusal::TooManyItems(_) | Refusal::Encoding(EncodingFault::TooLarge(_)) => {
-                    StatusCode::PAYLOAD_TOO_LARGE
-                }
+                Refusal::Empty
+                | Refusal::Encoding(EncodingFault::Malformed(_))
+                | Refusal::Decode(DecodeFault::Malformed(_)) => StatusCode::BAD_REQUEST,
+                Refusal::TooManyItems(_)
+                | Refusal::Encoding(EncodingFault::TooLarge(_))
+                | Refusal::Decode(DecodeFault::TooManyMessages) => StatusCode::PAYLOAD_TOO_LARGE,
                 Refusal::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
                 Refusal::Busy | Refusal::BusUnavailable => StatusCode::SERVICE_UNAVAILABLE,
                 Refusal::BusRefused | Refusal::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -137,6 +157,19 @@ impl Fault {
             _ => None,
         }
     }
+
+    /// Adds the headers that say what to do next.
+    fn with_advice(&self, mut response: Response) -> Response {
+        if let Some(wait) = self.retry_after() {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::ContentEncoding) {
+            let known = HeaderValue::from_static("gzip, zstd, identity");
+            response.headers_mut().insert(header::ACCEPT_ENCODING, known);
+        }
+        response
+    }
 }
 
 /// As a problem (RFC 9457).
@@ -147,15 +180,6 @@ impl IntoResponse for Fault {
         let problem =
             json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": self.to_string()});
         let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-        let mut response = (status, content_type, problem.to_string()).into_response();
-        if let Some(wait) = self.retry_after() {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if matches!(self, Self::ContentEncoding) {
-            let known = HeaderValue::from_static("gzip, zstd, identity");
-            response.headers_mut().insert(header::ACCEPT_ENCODING, known);
-        }
-        response
+        self.with_advice((status, content_type, problem.to_string()).into_response())
     }
 }

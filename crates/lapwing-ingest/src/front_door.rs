@@ -15,6 +15,7 @@ use crate::IngestConfig;
 use crate::encoding::{Encoding, EncodingFault, Limits, decompress};
 use crate::intake::{Intake, take_in};
 use crate::metrics::FrontDoorMetrics;
+use crate::otlp::{DecodeFault, Exported, Format, Signal, decode, take_in_export};
 use crate::rate::RateLimit;
 use crate::receipt::Receipt;
 
@@ -52,6 +53,15 @@ pub(crate) struct Body {
     pub lines: bool,
 }
 
+/// An OTLP export as it came.
+#[derive(Debug)]
+pub(crate) struct ExportBody {
+    pub bytes: Bytes,
+    pub encoding: Encoding,
+    pub signal: Signal,
+    pub format: Format,
+}
+
 /// Why a request as a whole was not taken. Nothing of it may be taken for stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -61,6 +71,8 @@ pub(crate) enum Refusal {
     TooManyItems(usize),
     #[error(transparent)]
     Encoding(#[from] EncodingFault),
+    #[error(transparent)]
+    Decode(#[from] DecodeFault),
     #[error("tenant sends more events a second than it may; wait {} s", .0.as_secs_f64().ceil())]
     TooFast(Duration),
     #[error("server is busy; try again")]
@@ -91,6 +103,11 @@ impl FrontDoor {
         Limits { max_bytes: config.max_body_bytes, max_ratio: config.max_decompression_ratio }
     }
 
+    /// How long a body may be after decompression that was `sent` bytes long before it.
+    pub(crate) fn bound(&self, sent: usize) -> usize {
+        Encoding::Gzip.bound(sent, self.limits())
+    }
+
     /// Waits for room for a body of `sent` bytes, and what they may become, until the permit is dropped.
     pub(crate) async fn admit(&self, sent: usize, encoding: Encoding) -> Result<OwnedSemaphorePermit, Refusal> {
         let bytes = encoding.bound(sent, self.limits()).min(self.config().max_in_flight_bytes);
@@ -107,45 +124,68 @@ impl FrontDoor {
     /// Takes the body in; the receipt comes once everything it claims is durable.
     pub(crate) async fn accept(&self, tenant: TenantId, body: Body) -> Result<Receipt, Refusal> {
         self.shared.metrics.bytes(body.bytes.len());
-        let result = match self.map(tenant.clone(), body).await {
-            Ok(intake) => self.store(&tenant, intake).await,
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = &result {
-            self.shared.metrics.refused(refusal.class());
-        }
-        result
+        self.counted(self.take(tenant, body).await)
     }
 
-    /// The work that needs a core and not the network.
-    async fn map(&self, tenant: TenantId, body: Body) -> Result<Intake, Refusal> {
-        let arrival = Arrival::new(tenant, (self.shared.clock)());
+    /// Takes an export in; the answer comes once everything that was not refused is durable.
+    pub(crate) async fn accept_export(&self, tenant: TenantId, body: ExportBody) -> Result<Exported, Refusal> {
+        self.shared.metrics.bytes(body.bytes.len());
+        self.counted(self.take_export(tenant, body).await)
+    }
+
+    async fn take(&self, tenant: TenantId, body: Body) -> Result<Receipt, Refusal> {
+        self.within_rate(&tenant)?;
+        let arrival = Arrival::new(tenant.clone(), (self.shared.clock)());
         let (limits, max_items) = (self.limits(), self.config().max_items);
-        let work = move || {
+        let intake = on_a_core(move || {
             let Body { bytes, encoding, lines } = body;
             let bytes = decompress(bytes, encoding, limits)?;
             let intake = take_in(&bytes, lines, max_items, &arrival, &mut entropy);
             intake.map_err(|_| Refusal::TooManyItems(max_items))
-        };
-        let intake = tokio::task::spawn_blocking(work).await.map_err(|fault| {
-            error!(error = %fault, "mapping a request failed");
-            Refusal::Failed
-        })??;
-        if intake.receipt.items.is_empty() {
+        });
+        let Intake { records, receipt, rejections, .. } = intake.await?;
+        if receipt.items.is_empty() {
             return Err(Refusal::Empty);
         }
-        Ok(intake)
-    }
-
-    async fn store(&self, tenant: &TenantId, intake: Intake) -> Result<Receipt, Refusal> {
-        let Intake { records, receipt, rejections, .. } = intake;
         let events = records.len();
-        if events > 0 {
-            self.shared.rate.take(tenant, events, Instant::now()).map_err(Refusal::TooFast)?;
-            self.send(records).await?;
-        }
+        self.store(&tenant, records).await?;
         self.shared.metrics.items(events, &rejections);
         Ok(receipt)
+    }
+
+    async fn take_export(&self, tenant: TenantId, body: ExportBody) -> Result<Exported, Refusal> {
+        self.within_rate(&tenant)?;
+        let arrival = Arrival::new(tenant.clone(), (self.shared.clock)());
+        let (limits, max_items) = (self.limits(), self.config().max_items);
+        let exported = on_a_core(move || {
+            let bytes = decompress(body.bytes, body.encoding, limits)?;
+            let export = decode(&bytes, body.signal, body.format)?;
+            take_in_export(export, max_items, &arrival).ok_or(Refusal::TooManyItems(max_items))
+        });
+        let mut exported = exported.await?;
+        let records = std::mem::take(&mut exported.records);
+        let events = records.len();
+        self.store(&tenant, records).await?;
+        self.shared.metrics.items(events, &exported.rejections);
+        self.shared.metrics.dropped(exported.dropped);
+        Ok(exported)
+    }
+
+    fn counted<T>(&self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+        result.inspect_err(|refusal| self.shared.metrics.refused(refusal.class()))
+    }
+
+    /// Sends a tenant away that is over its rate, before any work is done for it.
+    fn within_rate(&self, tenant: &TenantId) -> Result<(), Refusal> {
+        self.shared.rate.take(tenant, 0, Instant::now()).map_err(Refusal::TooFast)
+    }
+
+    async fn store(&self, tenant: &TenantId, records: Vec<Record>) -> Result<(), Refusal> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.shared.rate.take(tenant, records.len(), Instant::now()).map_err(Refusal::TooFast)?;
+        self.send(records).await
     }
 
     async fn send(&self, records: Vec<Record>) -> Result<(), Refusal> {
@@ -175,6 +215,7 @@ impl Refusal {
             Self::TooManyItems(_) => "too_many_items",
             Self::Encoding(EncodingFault::TooLarge(_)) => "too_large",
             Self::Encoding(EncodingFault::Malformed(_)) => "encoding",
+            Self::Decode(_) => "decode",
             Self::TooFast(_) => "too_fast",
             Self::Busy => "busy",
             Self::BusUnavailable => "bus_unavailable",
@@ -182,6 +223,16 @@ impl Refusal {
             Self::Failed => "failed",
         }
     }
+}
+
+/// The work that needs a core and not the network.
+async fn on_a_core<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|fault| {
+        error!(error = %fault, "mapping a request failed");
+        Err(Refusal::Failed)
+    })
 }
 
 /// The random bits of an id. Those of one process rise within a millisecond (RFC 9562, section 6.2), so that

@@ -1,7 +1,7 @@
 //! From the wire to the clean topic.
 //!
-//! Two halves that meet on the bus. The [`FrontDoor`] takes events over HTTP ([`api::router`]), cuts a request
-//! into items so that a bad item costs only itself, and answers once the bus has acknowledged what it took. The
+//! Two halves that meet on the bus. The [`FrontDoor`] takes events over HTTP ([`api::router`]) and OpenTelemetry's exports
+//! over HTTP and gRPC ([`api::otlp_router`], [`api::grpc_router`]), cuts a request into items so that a bad item costs only itself, and answers once the bus has acknowledged what it took. The
 //! [`Pipeline`] reads the raw topic, decodes, sanitizes, and writes the clean topic; what cannot be decoded or
 //! sanitized goes to the dead letters with a reason that holds no content, never to the clean topic. Both and the
 //! offsets become durable in one step, so that a record has its effect once.
@@ -23,6 +23,7 @@ mod gap;
 mod intake;
 mod items;
 mod metrics;
+mod otlp;
 mod pipeline;
 mod rate;
 mod receipt;
@@ -32,5 +33,7 @@ pub use config::IngestConfig;
 pub use dead_letter::dead_letter;
 pub use front_door::{Clock, FrontDoor};
 pub use gap::{EVENTS_LOST, gap_event};
+#[doc(hidden)]
+pub use otlp::check_any_export;
 pub use pipeline::{IngestError, Pipeline};
 pub use record::event_record;

@@ -30,6 +30,7 @@ pub(crate) struct FrontDoorMetrics {
     bytes: Counter,
     events: Counter,
     rejected: Family<Reason, Counter>,
+    dropped: Counter,
     refused: Family<Reason, Counter>,
 }
 
@@ -39,12 +40,15 @@ impl FrontDoorMetrics {
             bytes: Counter::default(),
             events: Counter::default(),
             rejected: Family::default(),
+            dropped: Counter::default(),
             refused: Family::default(),
         };
         let registry = registry.sub_registry_with_prefix(PREFIX);
         registry.register("received_bytes", "Bytes of request bodies, as sent", metrics.bytes.clone());
         registry.register("received_events", "Events that the front door put on the bus", metrics.events.clone());
         registry.register("rejected_items", "Items of requests that are no events", metrics.rejected.clone());
+        let help = "Spans and log records of exports that are not of GenAI";
+        registry.register("dropped_items", help, metrics.dropped.clone());
         registry.register("refused_requests", "Requests that were not taken as a whole", metrics.refused.clone());
         metrics
     }
@@ -58,6 +62,10 @@ impl FrontDoorMetrics {
         for class in rejections {
             self.rejected.get_or_create(&Reason { reason: class.as_str() }).inc();
         }
+    }
+
+    pub(crate) fn dropped(&self, items: usize) {
+        self.dropped.inc_by(items as u64);
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

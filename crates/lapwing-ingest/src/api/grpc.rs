@@ -1,0 +1,142 @@
+//! OTLP over gRPC. Messages come here as bytes, so that they are decoded under the same bounds as over HTTP.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body as HttpBody;
+use axum::extract::State;
+use axum::http::{Request, Response};
+use axum::routing::post;
+use axum::{Extension, Router};
+use bytes::{Buf, BufMut, Bytes};
+use http_body_util::BodyExt;
+use lapwing_event::TenantId;
+use tonic::Status;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::server::{Grpc, UnaryService};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::Fault;
+use super::otlp::answer;
+use crate::FrontDoor;
+use crate::encoding::{Encoding, EncodingFault};
+use crate::front_door::{ExportBody, Refusal};
+use crate::otlp::{Format, Signal};
+
+/// The services of OTLP over gRPC, for a server that speaks HTTP/2.
+pub fn grpc_router(front_door: FrontDoor) -> Router {
+    let export = |signal| post(move |state, tenant, request| export(state, tenant, signal, request));
+    let path = |service: &str| format!("/opentelemetry.proto.collector.{service}/Export");
+    Router::new()
+        .route(&path("trace.v1.TraceService"), export(Signal::Traces))
+        .route(&path("logs.v1.LogsService"), export(Signal::Logs))
+        .route(&path("metrics.v1.MetricsService"), export(Signal::Metrics))
+        .fallback(|| async {
+            Status::unimplemented("no such service; send OTLP traces or logs").into_http::<HttpBody>()
+        })
+        .with_state(front_door)
+}
+
+async fn export(
+    State(door): State<FrontDoor>,
+    tenant: Option<Extension<TenantId>>,
+    signal: Signal,
+    request: Request<HttpBody>,
+) -> Response<tonic::body::Body> {
+    let Some(Extension(tenant)) = tenant else { return status(&Fault::NoTenant).into_http() };
+    // Nothing says how long the message will be, so it has to fit in full.
+    let max = door.config().max_body_bytes;
+    let _permit = match door.admit(max, Encoding::Identity).await {
+        Ok(permit) => permit,
+        Err(refusal) => return status(&refusal.into()).into_http(),
+    };
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let request = request.map(|body| {
+        HttpBody::new(body.map_frame(move |frame| {
+            counter.fetch_add(frame.data_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+            frame
+        }))
+    });
+    let time = door.config().body_timeout() + door.config().send_timeout();
+    let mut grpc = Grpc::new(Whole).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(max);
+    let answered = tokio::time::timeout(time, grpc.unary(Export { door, tenant, signal, sent }, request)).await;
+    answered.unwrap_or_else(|_| status(&Fault::Slow).into_http())
+}
+
+/// One export.
+struct Export {
+    door: FrontDoor,
+    tenant: TenantId,
+    signal: Signal,
+    /// Bytes that came for it, before decompression.
+    sent: Arc<AtomicUsize>,
+}
+
+impl UnaryService<Bytes> for Export {
+    type Response = Vec<u8>;
+    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Vec<u8>>, Status>> + Send>>;
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let (door, tenant, signal) = (self.door.clone(), self.tenant.clone(), self.signal);
+        let sent = self.sent.load(Ordering::Relaxed);
+        Box::pin(async move {
+            let bytes = request.into_inner();
+            let bound = door.bound(sent);
+            if bytes.len() > bound {
+                return Err(status(&Refusal::from(EncodingFault::TooLarge(bound)).into()));
+            }
+            let body = ExportBody { bytes, encoding: Encoding::Identity, signal, format: Format::Protobuf };
+            let exported = door.accept_export(tenant, body).await.map_err(|refusal| status(&refusal.into()))?;
+            let (_, answer) = answer(signal, Format::Protobuf, exported);
+            Ok(tonic::Response::new(answer))
+        })
+    }
+}
+
+/// The fault as a status; with the time to wait where trying again helps.
+fn status(fault: &Fault) -> Status {
+    let message = fault.to_string();
+    match fault.retry_after() {
+        Some(wait) => Status::with_error_details(fault.code(), message, ErrorDetails::with_retry_info(Some(wait))),
+        None => Status::new(fault.code(), message),
+    }
+}
+
+/// Hands messages over as they are.
+struct Whole;
+
+impl Codec for Whole {
+    type Encode = Vec<u8>;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Whole {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, message: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.put_slice(&message);
+        Ok(())
+    }
+}
+
+impl Decoder for Whole {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}

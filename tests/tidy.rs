@@ -56,6 +56,8 @@ fn each_library_is_named_only_where_it_belongs() {
         ("rdkafka::", &|path| path.starts_with("lapwing-bus/src/kafka")),
         ("tantivy::", &|path| path.starts_with("lapwing-store/")),
         ("axum::", &|path| path.contains("/api") || path.ends_with("/process.rs")),
+        ("tonic::codec", &|path| path.starts_with("lapwing-ingest/src/api/")),
+        ("opentelemetry_proto::", &|path| path.starts_with("lapwing-ingest/")),
         ("anyhow::", &binary),
         ("tracing_subscriber::fmt", &binary),
         ("env::var", &binary),

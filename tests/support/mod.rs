@@ -27,6 +27,8 @@ pub struct Server {
     child: Child,
     /// Its address, without a slash at its end.
     pub url: String,
+    /// Where exporters send to over HTTP and over gRPC, of the roles that take them.
+    pub otlp: Option<(String, String)>,
     /// What it logged so far.
     pub log: Arc<Mutex<String>>,
     http: reqwest::Client,
@@ -47,6 +49,8 @@ impl Server {
             .current_dir(dir)
             .env("LAPWING__DATA__DIR", dir.join("data"))
             .env("LAPWING__SERVER__LISTEN", "127.0.0.1:0")
+            .env("LAPWING__OTLP__HTTP_LISTEN", "127.0.0.1:0")
+            .env("LAPWING__OTLP__GRPC_LISTEN", "127.0.0.1:0")
             .env("LAPWING__TELEMETRY__FORMAT", "json")
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
@@ -61,18 +65,20 @@ impl Server {
             for line in lines.map_while(Result::ok) {
                 let entry: Value = serde_json::from_str(&line).unwrap_or_default();
                 if entry["message"] == "ready" {
-                    let _ = tell.send(entry["address"].as_str().unwrap().to_owned());
+                    let _ = tell.send(entry.clone());
                 }
                 let mut kept = kept.lock().unwrap();
                 kept.push_str(&line);
                 kept.push('\n');
             }
         });
-        let Ok(address) = told.recv_timeout(DEADLINE) else {
+        let Ok(ready) = told.recv_timeout(DEADLINE) else {
             let _ = child.kill();
             panic!("{role} did not become ready:\n{}", log.lock().unwrap());
         };
-        Self { child, url: format!("http://{address}"), log, http: reqwest::Client::new(), api_key: None }
+        let url = |key: &str| ready[key].as_str().map(|address| format!("http://{address}"));
+        let otlp = url("otlp_http").zip(url("otlp_grpc"));
+        Self { child, url: url("address").unwrap(), otlp, log, http: reqwest::Client::new(), api_key: None }
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -204,6 +210,14 @@ pub async fn wait_for<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> 
 /// Runs a command of the binary to its end.
 pub fn lapwing<S: AsRef<OsStr>>(arguments: &[S], environment: &[(&str, &str)]) -> Output {
     Command::new(LAPWING).args(arguments).envs(environment.iter().copied()).output().unwrap()
+}
+
+/// The interpreter of a Python environment with the packages of a file below `tests/`, made when it is first asked for.
+pub fn python(name: &str, requirements: &str) -> PathBuf {
+    let tests = repository().join("tests");
+    let made = Command::new(tests.join("support/venv.sh")).arg(name).arg(tests.join(requirements)).output().unwrap();
+    assert!(made.status.success(), "no Python environment:\n{}", String::from_utf8_lossy(&made.stderr));
+    PathBuf::from(String::from_utf8(made.stdout).unwrap().trim_end())
 }
 
 /// Every file below a folder.

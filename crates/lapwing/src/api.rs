@@ -3,6 +3,7 @@
 mod credentials;
 mod guard;
 pub mod intake;
+pub mod otlp;
 mod tls;
 
 use std::future::Future;
@@ -50,14 +51,20 @@ struct Probes {
     elastic: bool,
 }
 
-/// Binds the address, after the rule that without keys only loopback is served.
-pub async fn bind(address: std::net::SocketAddr, keys: &Keys) -> Result<TcpListener> {
+/// Without keys only loopback is served.
+fn refuse_open(address: std::net::SocketAddr, keys: &Keys) -> Result<()> {
     if !address.ip().is_loopback() && keys.is_empty() {
         bail!(
             "{address} can be reached from other machines and there is no API key; make one with `lapwing keys create`, \
              or listen on 127.0.0.1"
         );
     }
+    Ok(())
+}
+
+/// Binds the address of the HTTP server.
+pub async fn bind(address: std::net::SocketAddr, keys: &Keys) -> Result<TcpListener> {
+    refuse_open(address, keys)?;
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("listen on {address}; is another process there? server.listen names the address"))
 }
@@ -69,13 +76,18 @@ pub async fn serve(
     served: Served,
     stop: CancellationToken,
 ) -> Result<()> {
-    let app = app(served);
+    listen(listener, tls, app(served), stop).await.context("serve HTTP")
+}
+
+async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router, stop: CancellationToken) -> Result<()> {
     let stopped = stop.cancelled_owned();
     match tls {
-        None => axum::serve(listener, app).with_graceful_shutdown(stopped).await,
-        Some(acceptor) => axum::serve(TlsListener::new(listener, acceptor)?, app).with_graceful_shutdown(stopped).await,
+        None => axum::serve(listener, app).with_graceful_shutdown(stopped).await?,
+        Some(acceptor) => {
+            axum::serve(TlsListener::new(listener, acceptor)?, app).with_graceful_shutdown(stopped).await?
+        }
     }
-    .context("serve HTTP")
+    Ok(())
 }
 
 fn app(served: Served) -> Router {
@@ -113,7 +125,7 @@ async fn index(State(probes): State<Arc<Probes>>) -> Response {
     let mut index = json!({
         "name": "lapwing",
         "version": version,
-        "send": "POST /v1/events",
+        "send": ["POST /v1/events", "POST /v1/traces", "POST /v1/logs"],
         "search": "GET /v1/search?q=",
         "alerts": "GET /v1/alerts",
         "description": "/openapi.json",

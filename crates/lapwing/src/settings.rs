@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::api::TlsConfig;
+use crate::api::otlp::OtlpConfig;
 use crate::roles::notify::WebhookConfig;
 use crate::rule_files;
 use crate::telemetry::TelemetryConfig;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub data: DataConfig,
     /// The HTTP server.
     pub server: ServerConfig,
+    /// The ports of OpenTelemetry's exporters.
+    pub otlp: OtlpConfig,
     /// Who may do what.
     pub auth: AuthConfig,
     /// The bus.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lapwing_event::TenantId;
@@ -22,7 +22,7 @@ const LOCAL: &str = "local";
 pub async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let (tenant, actor) = if keys.is_empty() {
-        match is_local(request.headers()) {
+        match is_local(host(&request)) {
             true => (TenantId::default(), Arc::from(LOCAL)),
             false => {
                 let detail =
@@ -63,6 +63,7 @@ fn needed_scope(method: &Method, path: &str) -> Scope {
     let path = path.strip_prefix("/_elastic").unwrap_or(path);
     match path {
         "/v1/events" | "/v1/traces" | "/v1/logs" | "/v1/metrics" if method == Method::POST => Scope::Ingest,
+        path if path.starts_with("/opentelemetry.proto.collector.") => Scope::Ingest,
         "/v1/search" | "/v1/aggregate" if method == Method::POST => Scope::Search,
         _ if reads => Scope::Search,
         path if path.starts_with("/v1/") => Scope::Admin,
@@ -75,10 +76,16 @@ fn needed_scope(method: &Method, path: &str) -> Scope {
     }
 }
 
+/// Whom the request addresses: in HTTP/2 that stands in the address and not in a header.
+fn host(request: &Request) -> Option<&str> {
+    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    header.or_else(|| request.uri().authority().map(|authority| authority.as_str()))
+}
+
 /// An open server answers only who addresses it as this machine, so that a page in a browser cannot reach it
 /// under a name of its own (DNS rebinding).
-fn is_local(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
+fn is_local(host: Option<&str>) -> bool {
+    let Some(host) = host else { return true };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
@@ -90,13 +97,18 @@ fn is_local(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use axum::body::Body;
+
     use super::*;
 
     #[test]
     fn an_open_server_is_for_this_machine_only() {
         let check = |host: &str, expect: bool| {
-            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
-            assert_eq!(is_local(&headers), expect, "{host}");
+            let by_header = Request::get("/").header(header::HOST, host).body(Body::empty()).unwrap();
+            let by_address = Request::get(format!("http://{host}/")).body(Body::empty()).unwrap();
+            for request in [by_header, by_address] {
+                assert_eq!(is_local(super::host(&request)), expect, "{host}");
+            }
         };
         check("localhost:7117", true);
         check("127.0.0.1:7117", true);
@@ -113,6 +125,7 @@ mod tests {
             assert_eq!(needed_scope(&method, path), expect, "{method} {path}");
         };
         check(Method::POST, "/v1/events", Scope::Ingest);
+        check(Method::POST, "/opentelemetry.proto.collector.trace.v1.TraceService/Export", Scope::Ingest);
         check(Method::DELETE, "/v1/events/x", Scope::Admin);
         check(Method::POST, "/v1/anything", Scope::Admin);
         check(Method::HEAD, "/lapwing", Scope::Search);

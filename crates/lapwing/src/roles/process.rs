@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
 use tracing::{error, info, warn};
 
 use super::detect::State;
@@ -21,6 +22,7 @@ use super::metrics::DetectorGauges;
 use super::notify::{self, Webhook};
 use super::wiring::{self, Bus};
 use super::{audit, detect, index, reload};
+use crate::api::otlp::{self, OtlpListeners};
 use crate::api::{self, ReadyCheck, Served};
 use crate::auth::{KeyFile, Keys};
 use crate::clock;
@@ -59,19 +61,36 @@ pub async fn run(role: Role, settings: Settings, file: Option<PathBuf>) -> Resul
     let keys = Arc::new(Keys::load(KeyFile::new(settings.api_keys_file()))?);
     let tls = settings.server.tls.acceptor()?;
     let listener = api::bind(settings.server.listen, &keys).await?;
+    let exporters = match role.is(Role::Ingest) {
+        true => OtlpListeners::bind(&settings.otlp, &keys).await?,
+        false => OtlpListeners { http: None, grpc: None },
+    };
+    let (otlp_http, otlp_grpc) = exporters.addresses();
     let stop = CancellationToken::new();
-    let mut process =
-        Process { registry: Registry::default(), tasks: JoinSet::new(), served: Vec::new(), checks: Vec::new(), file };
+    let mut process = Process {
+        registry: Registry::default(),
+        tasks: JoinSet::new(),
+        served: Vec::new(),
+        checks: Vec::new(),
+        file,
+        exports: None,
+    };
     let address = listener.local_addr()?;
 
     let bus = Bus::open(&settings).await?;
     process.start(role, &settings, &bus, &stop)?;
-    let Process { registry, mut tasks, served: routes, checks, .. } = process;
+    let Process { registry, mut tasks, served: routes, checks, exports, .. } = process;
+    let listening = exports.map(|door| exporters.serving(&door)).unwrap_or_default();
+    for (listener, routes) in listening {
+        let (tls, keys, stop) = (tls.clone(), Arc::clone(&keys), stop.clone());
+        tasks.spawn(async move { ("otlp", otlp::serve(listener, tls, routes, keys, stop).await) });
+    }
     let served = Served { routes, elastic: role.is(Role::Store), checks, registry, keys };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let server_stop = stop.clone();
     tasks.spawn(async move { ("server", api::serve(listener, tls, served, server_stop).await) });
-    info!(%address, ?role, data = %settings.data.dir.display(), "ready");
+    let (otlp_http, otlp_grpc) = (otlp_http.map(display), otlp_grpc.map(display));
+    info!(%address, otlp_http, otlp_grpc, ?role, data = %settings.data.dir.display(), "ready");
     if role == Role::Up {
         greet(scheme, address);
     }
@@ -88,6 +107,8 @@ struct Process {
     checks: Vec<(&'static str, ReadyCheck)>,
     /// The configuration file, if one was named.
     file: Option<PathBuf>,
+    /// Where exporters come in, besides the HTTP server.
+    exports: Option<FrontDoor>,
 }
 
 impl Process {
@@ -104,6 +125,8 @@ impl Process {
         let door = || FrontDoor::new(Arc::clone(&sink), settings.ingest.clone(), clock::now, &mut self.registry);
         // The store's process has one for what Elasticsearch's clients send.
         let door = (role.is(Role::Ingest) || role.is(Role::Store)).then(door);
+        self.exports = door.clone().filter(|_| role.is(Role::Ingest));
+        self.served.extend(self.exports.clone().map(lapwing_ingest::api::otlp_router));
         let door = door.map(lapwing_ingest::api::router);
         if let Some(door) = door.clone().filter(|_| role.is(Role::Ingest)) {
             self.served.push(door);
@@ -241,6 +264,7 @@ async fn supervise(mut tasks: JoinSet<Part>, stop: CancellationToken, timeout: D
 /// Where to look, for a person who just started it.
 fn greet(scheme: &str, address: std::net::SocketAddr) {
     info!("send events:  curl {scheme}://{address}/v1/events -d '{{\"prompt\":\"hello\",\"response\":\"hi\"}}'");
+    info!("or from any OpenTelemetry SDK:  OTEL_EXPORTER_OTLP_ENDPOINT={scheme}://{address}");
     info!("search them:  lapwing search hello   or   {scheme}://{address}/v1/search?q=hello");
     info!("see it work:  lapwing demo");
 }

@@ -1,4 +1,4 @@
-//! Events per second through the detector: model calls for thresholds and baselines, tool calls with provenance.
+//! Events per second through the parts of the detector: model calls and tool calls.
 
 use std::hint::black_box;
 
@@ -63,12 +63,19 @@ fn tool(i: i64) -> SanitizedEvent {
 fn observe(c: &mut Criterion) {
     let mut group = c.benchmark_group("observe");
     group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(20);
+    let (llm, tool): (Vec<_>, Vec<_>) = ((0..EVENTS).map(llm).collect(), (0..EVENTS).map(tool).collect());
     let sets = [
-        ("thresholds and baselines", false, (0..EVENTS).map(llm).collect::<Vec<_>>()),
-        ("tool calls of 1 KB with provenance", true, (0..EVENTS).map(tool).collect()),
+        ("thresholds and baselines", false, false, false, &llm),
+        ("rules over prompts", true, false, false, &llm),
+        ("rules over tool calls of 1 KB", true, false, false, &tool),
+        ("detections over prompts", false, true, false, &llm),
+        ("tool calls of 1 KB with provenance", false, false, true, &tool),
+        ("everything over tool calls of 1 KB", true, true, true, &tool),
     ];
-    for (name, behaviour, events) in &sets {
+    for (name, rules, detections, behaviour, events) in &sets {
         let mut config = DetectorConfig::default();
+        config.rules.builtin = *rules;
+        config.detections.enabled = *detections;
         config.behaviour.enabled = *behaviour;
         let detector = Detector::new(config).expect("the default configuration is valid");
         group.bench_function(*name, |b| {

@@ -9,6 +9,7 @@ mod clients;
 mod commands;
 mod demo;
 mod follow;
+mod openapi;
 mod otlp;
 mod pipeline;
 mod restart;

@@ -24,6 +24,10 @@ pub struct Cli {
     /// Configuration file; without it $LAPWING_CONFIG, else config/lapwing.toml where it exists
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// With `up` and `store`: let Elasticsearch's clients make indices of any mapping, in memory and unsanitized. For
+    /// tests of the API alone
+    #[arg(long, global = true, hide_short_help = true)]
+    pub dev_generic_index: bool,
     /// What to do
     #[command(subcommand)]
     pub command: Command,

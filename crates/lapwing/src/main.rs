@@ -42,12 +42,13 @@ fn main() -> ExitCode {
 fn execute(cli: Cli) -> Result<()> {
     let file = cli.config.or_else(|| std::env::var_os("LAPWING_CONFIG").map(PathBuf::from));
     let settings = || Settings::load(file.as_deref());
+    let generic_indices = cli.dev_generic_index;
     match cli.command {
-        Command::Up => serve(Role::Up, settings()?, file),
-        Command::Ingest => serve(Role::Ingest, settings()?, file),
-        Command::Store { action: None } => serve(Role::Store, settings()?, file),
+        Command::Up => serve(Role::Up, settings()?, file, generic_indices),
+        Command::Ingest => serve(Role::Ingest, settings()?, file, generic_indices),
+        Command::Store { action: None } => serve(Role::Store, settings()?, file, generic_indices),
         Command::Store { action: Some(action) } => block_on(commands::store::run(action, settings()?)),
-        Command::Detector { action: None } => serve(Role::Detector, settings()?, file),
+        Command::Detector { action: None } => serve(Role::Detector, settings()?, file, generic_indices),
         Command::Detector { action: Some(DetectorAction::Replay(arguments)) } => {
             block_on(commands::replay::run(arguments, &settings()?))
         }
@@ -63,12 +64,12 @@ fn execute(cli: Cli) -> Result<()> {
     }
 }
 
-fn serve(role: Role, settings: Settings, file: Option<PathBuf>) -> Result<()> {
+fn serve(role: Role, settings: Settings, file: Option<PathBuf>, generic_indices: bool) -> Result<()> {
     #[cfg(feature = "faults")]
     let _points = fail::FailScenario::setup();
     telemetry::install(&settings.telemetry);
     telemetry::hide_panic_messages();
-    block_on(roles::run(role, settings, file))
+    block_on(roles::run(role, settings, file, generic_indices))
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

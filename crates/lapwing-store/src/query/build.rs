@@ -5,7 +5,7 @@ use std::ops::Bound;
 use lapwing_event::{Field, IndexAs, Timestamp};
 
 use super::names::{nearest, resolve};
-use super::pattern::{Pattern, Piece};
+use super::pattern::{Pattern, Piece, pieces};
 use super::regexp::Regexp;
 use super::scan::Word;
 use super::{Condition, Query, Target, Test, value};
@@ -26,12 +26,7 @@ impl Builder {
 
     /// The field matches a wildcard pattern.
     pub fn wildcard(&self, field: &str, pattern: &str) -> Result<Query, String> {
-        let piece = |c| match c {
-            '*' => Piece::Any,
-            '?' => Piece::One,
-            c => Piece::Char(c),
-        };
-        let word = Word { pieces: pattern.chars().map(piece).collect(), quoted: false };
+        let word = Word { pieces: pieces(pattern), quoted: false };
         self.each(field, |target| value::equals(target, &word, self.now))
     }
 

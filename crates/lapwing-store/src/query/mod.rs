@@ -31,6 +31,7 @@ pub(crate) use names::{aliases_of, nearest, text_fields};
 pub use parse::parse_query;
 pub(crate) use parse::{Adjacent, parse};
 pub use pattern::Pattern;
+pub(crate) use regexp::Regexp;
 pub use value::parse_time;
 
 /// A query is at most this long, in bytes.

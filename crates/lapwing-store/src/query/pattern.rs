@@ -35,12 +35,7 @@ impl Pattern {
 
     /// Reads `*` and `?`; everything else stands for itself.
     pub fn wildcard(text: &str) -> Self {
-        let piece = |c| match c {
-            '*' => Piece::Any,
-            '?' => Piece::One,
-            c => Piece::Char(c),
-        };
-        Self::new(text.chars().map(piece).collect())
+        Self::new(pieces(text))
     }
 
     /// What starts with this text.
@@ -79,6 +74,16 @@ impl Pattern {
             Form::Regexp(regexp) => regexp.matches(text),
         }
     }
+}
+
+/// The pieces of a text with `*` and `?`.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    let piece = |c| match c {
+        '*' => Piece::Any,
+        '?' => Piece::One,
+        c => Piece::Char(c),
+    };
+    text.chars().map(piece).collect()
 }
 
 /// Linear in both for each `*`: only the last `*` is ever taken back.

@@ -23,7 +23,7 @@ use crate::shared::Snapshot;
 use crate::{SearchError, Store, StoreConfig, schema};
 
 /// Aggregations nest at most this deep.
-const MAX_DEPTH: usize = 3;
+const MAX_DEPTH: usize = 4;
 
 /// What to count and measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError};
 
 /// Matches what `inner` does not; all with the same score.
 #[derive(Debug, Clone)]
-pub(super) struct Complement {
+pub(crate) struct Complement {
     inner: Arc<dyn Query>,
 }
 

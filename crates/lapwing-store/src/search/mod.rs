@@ -22,6 +22,7 @@ use crate::query::{Condition, Query, Target, Test};
 use crate::{SearchError, Store};
 pub use aggregate::{AggregateRequest, AggregateResponse};
 pub(crate) use compile::Compiler;
+pub(crate) use complement::Complement;
 pub(crate) use cursor::Cursor;
 pub(crate) use follow::Step;
 pub use highlight::{Highlight, highlight};

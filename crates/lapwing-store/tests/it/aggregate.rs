@@ -78,7 +78,7 @@ async fn faults_name_the_field_and_bounds_hold() {
     check(&store, json!({"a": {"terms": {"field": "content.prompt"}}}), "has no column").await;
     check(&store, json!({"a": {"filter": "kind:llm"}}), "not supported").await;
     check(&store, json!({"a": {"nonsense": {}}}), "nonsense").await;
-    let deep = (0..4).fold(json!({}), |inner, _| json!({"a": {"terms": {"field": "kind"}, "aggs": inner}}));
+    let deep = (0..5).fold(json!({}), |inner, _| json!({"a": {"terms": {"field": "kind"}, "aggs": inner}}));
     check(&store, deep, "too deep").await;
     store.close().await.unwrap();
     drop(store);

@@ -4,6 +4,8 @@ mod aggregate;
 mod api;
 mod compat;
 mod durability;
+mod generic;
+mod grafana;
 mod oracle;
 mod removal;
 mod search;

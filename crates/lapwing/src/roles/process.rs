@@ -51,7 +51,7 @@ impl Role {
 const INGEST_GROUP: &str = "lapwing-ingest";
 
 /// Runs until SIGTERM or SIGINT, or until a part fails.
-pub async fn run(role: Role, settings: Settings, file: Option<PathBuf>) -> Result<()> {
+pub async fn run(role: Role, settings: Settings, file: Option<PathBuf>, generic_indices: bool) -> Result<()> {
     if role != Role::Up && settings.bus.kind == BusKind::Embedded {
         bail!(
             "a single service needs Kafka, since the embedded bus is for one process: set bus.kind = \"kafka\" \
@@ -74,6 +74,7 @@ pub async fn run(role: Role, settings: Settings, file: Option<PathBuf>) -> Resul
         checks: Vec::new(),
         file,
         exports: None,
+        generic_indices,
     };
     let address = listener.local_addr()?;
 
@@ -109,6 +110,7 @@ struct Process {
     file: Option<PathBuf>,
     /// Where exporters come in, besides the HTTP server.
     exports: Option<FrontDoor>,
+    generic_indices: bool,
 }
 
 impl Process {
@@ -171,7 +173,8 @@ impl Process {
         let source = bus.source(&[topics::CLEAN, topics::ALERTS], Start::Checkpoint(checkpoint.clone()))?;
         let (auditor, trail) = audit::trail(&mut self.registry);
         let api = Api::new(Arc::clone(&store), clock::now).alias(wiring::id_alias(settings)?);
-        self.served.push(api.intake(api::intake::through(door)).auditor(auditor).router());
+        let api = api.intake(api::intake::through(door)).auditor(auditor);
+        self.served.push(if self.generic_indices { with_generic_indices(api) } else { api }.router());
         let audit_sink = Arc::clone(sink);
         self.tasks.spawn(async move { ("audit", trail.run(audit_sink).await) });
         let checked = Arc::clone(&store);
@@ -259,6 +262,14 @@ async fn supervise(mut tasks: JoinSet<Part>, stop: CancellationToken, timeout: D
         );
     }
     result
+}
+
+fn with_generic_indices(api: Api) -> Api {
+    warn!(
+        "--dev-generic-index is set: clients can make indices whose documents are neither sanitized nor kept; this is \
+         for tests of the API and must not be used with anybody's data"
+    );
+    api.with_generic_indices()
 }
 
 /// Where to look, for a person who just started it.

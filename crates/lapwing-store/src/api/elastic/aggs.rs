@@ -7,9 +7,9 @@ use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::calendar::{Calendar, steps};
+use super::date_math;
 use super::dsl::Fault;
 use super::source::{date, rfc3339_millis};
-use crate::query::parse_time;
 
 /// What is known of an index.
 pub(super) struct Columns<'a> {
@@ -291,10 +291,9 @@ fn instant(value: &Value, columns: &Columns<'_>) -> Result<Timestamp, Fault> {
         Value::Number(number) => {
             number.as_f64().map(|millis| Timestamp::from_millis(millis as i64)).ok_or_else(|| "not a time".to_owned())
         }
-        Value::String(text) => match text.parse::<i64>() {
-            Ok(millis) => Ok(Timestamp::from_millis(millis)),
-            Err(_) => parse_time(text, columns.now),
-        },
+        Value::String(text) => {
+            date_math::instant(text, columns.now, false).ok_or_else(|| format!("{text:?} is not a time"))
+        }
         _ => Err("a bound must be a time".to_owned()),
     }
 }

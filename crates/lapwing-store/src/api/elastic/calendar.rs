@@ -41,6 +41,18 @@ pub(super) fn steps(calendar: Calendar, first: Timestamp, last: Timestamp) -> Re
     Ok(steps)
 }
 
+/// The time so many steps later, or earlier; a day that its month does not have becomes the month's last.
+pub(super) fn shift(calendar: Calendar, time: Timestamp, by: i32) -> Option<Timestamp> {
+    let months = month_of(time).ok()?;
+    let within = time.since(beginning(months).ok()?);
+    let target = months.checked_add(calendar.months.checked_mul(by)?)?;
+    let (first, next) = (beginning(target).ok()?, beginning(target + 1).ok()?);
+    let day = std::time::Duration::from_secs(86_400);
+    let shifted = first + within;
+    let last_day = next - day + std::time::Duration::from_nanos((within.as_nanos() % day.as_nanos()) as u64);
+    Some(if shifted < next { shifted } else { last_day })
+}
+
 /// Months since the year 0.
 fn month_of(time: Timestamp) -> Result<i32, Fault> {
     let date = OffsetDateTime::from_unix_timestamp(time.millis().div_euclid(1_000)).map_err(|_| out_of_range())?;

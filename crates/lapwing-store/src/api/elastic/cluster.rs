@@ -11,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::error::ElasticError;
 use super::find;
+use super::generic::Indices;
 use super::index::{INDEX, Target};
 use super::mapping::properties;
+use super::media::Content;
 use super::page::shards;
-use super::search::{Asker, is_true};
+use super::search::{Asker, is_true, read_body};
 use crate::api::ApiState;
 use crate::api::caller::Parameters;
 
@@ -77,6 +79,14 @@ async fn rows(state: &ApiState, asker: &Asker) -> Result<Vec<Row>, ElasticError>
             let docs = find::count(&state.store, &asker.scope, None).await?;
             vec![Row { name: INDEX.to_owned(), docs, mappings: json!({"properties": properties()}) }]
         }
+        Target::Generic(indices) => indices
+            .iter()
+            .map(|index| Row {
+                name: index.name.clone(),
+                docs: index.count(),
+                mappings: json!({"properties": index.properties()}),
+            })
+            .collect(),
         Target::Nothing => Vec::new(),
     })
 }
@@ -214,6 +224,57 @@ pub(super) async fn refresh(State(state): State<ApiState>, asker: Asker) -> Resu
         })?;
     }
     Ok(Json(json!({"_shards": shards()})))
+}
+
+/// Makes a generic index, where the server has them.
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Content(body): Content,
+) -> Result<Json<Value>, ElasticError> {
+    let name = asker.index.clone().unwrap_or_default();
+    generic(&state)?.create(&asker.scope.tenant, &name, &read_body(&body)?)?;
+    Ok(Json(json!({"acknowledged": true, "shards_acknowledged": true, "index": name})))
+}
+
+/// Deletes generic indices, by names and patterns.
+pub(super) async fn delete(
+    State(state): State<ApiState>,
+    asker: Asker,
+    Parameters(options): Parameters<DeleteOptions>,
+) -> Result<Json<Value>, ElasticError> {
+    let indices = generic(&state)?;
+    match asker.target(&state, is_true(options.ignore_unavailable.as_deref()))? {
+        Target::Events => {
+            return Err(ElasticError::illegal("events are erased one by one, see DELETE /v1/events/{id}"));
+        }
+        Target::Generic(named) => {
+            for index in named {
+                indices.delete(&asker.scope.tenant, &index.name);
+            }
+        }
+        Target::Nothing => {}
+    }
+    Ok(Json(json!({"acknowledged": true})))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeleteOptions {
+    ignore_unavailable: Option<String>,
+}
+
+/// Settings of a generic index change nothing here.
+pub(super) async fn change_settings(State(state): State<ApiState>, asker: Asker) -> Result<Json<Value>, ElasticError> {
+    match asker.target(&state, false)? {
+        Target::Generic(_) => Ok(Json(json!({"acknowledged": true}))),
+        Target::Events | Target::Nothing => Err(ElasticError::illegal("settings of the index of events do not change")),
+    }
+}
+
+fn generic(state: &ApiState) -> Result<&Indices, ElasticError> {
+    let reason = "indices cannot be made or deleted here; events go to the index lapwing";
+    state.elastic.generic.as_ref().ok_or_else(|| ElasticError::illegal(reason))
 }
 
 fn index_settings(row: &Row) -> Value {

@@ -1,6 +1,7 @@
 //! Documents in and out: `_bulk`, `_doc`, `_create`. A document of the index of events goes the way of every event,
 //! through the front door and the sanitizer; the answer comes once the bus has it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::error::ElasticError;
+use super::generic::Index;
 use super::index::{INDEX, Target};
 use super::intake::Taken;
 use super::media::Content;
@@ -32,6 +34,7 @@ const REFRESH_STEP: usize = 500;
 #[serde(default)]
 pub(super) struct WriteOptions {
     refresh: Option<String>,
+    op_type: Option<String>,
 }
 
 impl WriteOptions {
@@ -51,7 +54,8 @@ struct Item {
 
 /// What became of an item.
 enum Outcome {
-    Stored { id: String },
+    Stored { id: String, is_new: bool },
+    Deleted { id: String, found: bool },
     Failed(ElasticError),
 }
 
@@ -70,18 +74,61 @@ pub(super) async fn bulk(
 }
 
 pub(super) async fn put(
-    State(state): State<ApiState>,
+    state: State<ApiState>,
     asker: Asker,
     Parameters(options): Parameters<WriteOptions>,
     Content(body): Content,
 ) -> Result<(StatusCode, Json<Value>), ElasticError> {
+    let action = if options.op_type.as_deref() == Some("create") { "create" } else { "index" };
+    put_one(state, asker, options, action, body).await
+}
+
+/// As [`put`], for a document that must not be there yet.
+pub(super) async fn create(
+    state: State<ApiState>,
+    asker: Asker,
+    Parameters(options): Parameters<WriteOptions>,
+    Content(body): Content,
+) -> Result<(StatusCode, Json<Value>), ElasticError> {
+    put_one(state, asker, options, "create", body).await
+}
+
+async fn put_one(
+    State(state): State<ApiState>,
+    asker: Asker,
+    options: WriteOptions,
+    action: &'static str,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Json<Value>), ElasticError> {
     let index = asker.index.clone().unwrap_or_default();
-    let items = [Item { action: "index", index, id: asker.id.clone(), document: Some(body) }];
+    let items = [Item { action, index, id: asker.id.clone(), document: Some(body) }];
     let outcomes = write(&state, &asker.scope, &items, options.waits()).await?;
     match outcomes.into_iter().next() {
-        Some(Outcome::Stored { id }) => Ok((StatusCode::CREATED, Json(stored(&items[0].index, &id)))),
+        Some(Outcome::Stored { id, is_new }) => {
+            let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+            Ok((status, Json(stored(&items[0].index, &id, is_new))))
+        }
         Some(Outcome::Failed(error)) => Err(error),
-        None => Err(ElasticError::bad("request body is required")),
+        Some(Outcome::Deleted { .. }) | None => Err(ElasticError::bad("request body is required")),
+    }
+}
+
+/// Deletes a document of a generic index.
+pub(super) async fn delete(
+    State(state): State<ApiState>,
+    asker: Asker,
+) -> Result<(StatusCode, Json<Value>), ElasticError> {
+    let (index, id) = (asker.index.clone().unwrap_or_default(), asker.id.clone());
+    let item = Item { action: "delete", index, id, document: None };
+    let outcome = write_one(&state, &asker.scope, &item)?;
+    refresh(&state, &asker.scope, std::slice::from_ref(&item))?;
+    match outcome {
+        Outcome::Deleted { id, found } => {
+            let status = if found { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            Ok((status, Json(deleted(&item.index, &id, found))))
+        }
+        Outcome::Failed(error) => Err(error),
+        Outcome::Stored { .. } => Err(ElasticError::bad("nothing was deleted")),
     }
 }
 
@@ -92,6 +139,10 @@ pub(super) async fn get(
     let (index, id) = (asker.index.clone().unwrap_or_default(), asker.id.clone().unwrap_or_default());
     let source = match asker.target(&state, false)? {
         Target::Events => event(&state.store, &asker.scope, &id).await?,
+        Target::Generic(indices) => match indices.first() {
+            Some(index) => index.get(&id)?,
+            None => None,
+        },
         Target::Nothing => None,
     };
     let missing = (StatusCode::NOT_FOUND, Json(json!({"_index": index, "_id": id, "found": false})));
@@ -159,8 +210,11 @@ async fn write(state: &ApiState, scope: &Scope, items: &[Item], wait: bool) -> R
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     let (mut lines, mut places) = (Vec::new(), Vec::new());
     for (place, item) in items.iter().enumerate() {
-        let line = line_of(item);
-        match line {
+        if item.index != INDEX && state.elastic.generic.is_some() {
+            outcomes.push(Some(write_one(state, scope, item).unwrap_or_else(Outcome::Failed)));
+            continue;
+        }
+        match line_of(item) {
             Ok(line) => {
                 lines.extend_from_slice(&line);
                 lines.push(b'\n');
@@ -170,6 +224,7 @@ async fn write(state: &ApiState, scope: &Scope, items: &[Item], wait: bool) -> R
             Err(error) => outcomes.push(Some(Outcome::Failed(error))),
         }
     }
+    refresh(state, scope, items)?;
     if !places.is_empty() {
         let taken = take(state, scope, lines).await?;
         if wait {
@@ -177,13 +232,46 @@ async fn write(state: &ApiState, scope: &Scope, items: &[Item], wait: bool) -> R
         }
         for (place, taken) in places.into_iter().zip(taken) {
             outcomes[place] = Some(match taken {
-                Taken::Accepted(ids) => Outcome::Stored { id: ids.into_iter().next().unwrap_or_default() },
+                Taken::Accepted(ids) => {
+                    Outcome::Stored { id: ids.into_iter().next().unwrap_or_default(), is_new: true }
+                }
                 Taken::Refused { status, reason } => Outcome::Failed(refused(status, reason)),
             });
         }
     }
     let unanswered = || Outcome::Failed(refused(500, "the front door gave no answer to it".to_owned()));
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect())
+}
+
+/// Writes to a generic index.
+fn write_one(state: &ApiState, scope: &Scope, item: &Item) -> Result<Outcome, ElasticError> {
+    let Some(indices) = state.elastic.generic.as_ref().filter(|_| item.index != INDEX) else {
+        return Err(match item.index.as_str() {
+            INDEX => ElasticError::illegal(format!("[{}] is not supported: an event does not change", item.action)),
+            name => ElasticError::no_index(name),
+        });
+    };
+    let index = indices.get_or_create(&scope.tenant, &item.index)?;
+    let id = item.id.clone().unwrap_or_else(|| indices.next_id(scope.now));
+    match (item.action, &item.document) {
+        ("delete", _) => Ok(Outcome::Deleted { found: index.delete(&id)?, id }),
+        ("index" | "create", Some(document)) => {
+            if item.action == "create" && index.get(&id)?.is_some() {
+                let reason = format!("[{id}]: version conflict, document already exists");
+                return Err(ElasticError::new(StatusCode::CONFLICT, "version_conflict_engine_exception", reason));
+            }
+            let document: Value = serde_json::from_slice(document)
+                .map_err(|error| ElasticError::document(format!("failed to parse: {error}")))?;
+            Ok(Outcome::Stored { is_new: index.put(&id, &document)?, id })
+        }
+        (action, _) => Err(ElasticError::illegal(format!("[{action}] is not supported"))),
+    }
+}
+
+/// Makes what was written to generic indices searchable, whether that was asked for or not.
+fn refresh(state: &ApiState, scope: &Scope, items: &[Item]) -> Result<(), ElasticError> {
+    let named = |index: &Arc<Index>| items.iter().any(|item| item.index == index.name);
+    state.elastic.indices(&scope.tenant).iter().filter(|index| named(index)).try_for_each(|index| index.refresh())
 }
 
 /// The document as the front door takes it.
@@ -256,18 +344,30 @@ async fn wait_until_searchable(store: &Store, scope: &Scope, taken: &[Taken]) {
     let _ = tokio::time::timeout(REFRESH_WAIT, waiting).await;
 }
 
-fn stored(index: &str, id: &str) -> Value {
+fn stored(index: &str, id: &str, is_new: bool) -> Value {
+    let result = if is_new { "created" } else { "updated" };
     json!({
-        "_index": index, "_id": id, "_version": 1, "result": "created", "_shards": shards(),
+        "_index": index, "_id": id, "_version": 1, "result": result, "_shards": shards(),
         "_seq_no": 0, "_primary_term": 1,
     })
 }
 
+fn deleted(index: &str, id: &str, found: bool) -> Value {
+    let mut row = stored(index, id, false);
+    row["result"] = json!(if found { "deleted" } else { "not_found" });
+    row
+}
+
 fn show(item: &Item, outcome: &Outcome) -> Value {
     let row = match outcome {
-        Outcome::Stored { id } => {
-            let mut row = stored(&item.index, id);
-            row["status"] = json!(201);
+        Outcome::Stored { id, is_new } => {
+            let mut row = stored(&item.index, id, *is_new);
+            row["status"] = json!(if *is_new { 201 } else { 200 });
+            row
+        }
+        Outcome::Deleted { id, found } => {
+            let mut row = deleted(&item.index, id, *found);
+            row["status"] = json!(if *found { 200 } else { 404 });
             row
         }
         Outcome::Failed(error) => {

@@ -2,8 +2,10 @@
 
 use std::ops::Bound;
 
+use lapwing_event::Timestamp;
 use serde_json::{Map, Value};
 
+use super::date_math;
 pub(super) use crate::query::Adjacent;
 use crate::query::{MAX_CLAUSES, MAX_NESTING};
 
@@ -26,6 +28,10 @@ pub(super) trait Grammar {
     fn not(&self, query: Self::Query) -> Self::Query;
     /// Lucene's query text over these fields, over all of them if none is named.
     fn lucene(&self, text: &str, fields: &[&str], adjacent: Adjacent) -> Result<Self::Query, Fault>;
+    /// What `now` means.
+    fn now(&self) -> Timestamp;
+    /// Whether the field is a time.
+    fn is_date(&self, field: &str) -> bool;
     /// Whether the field is full text.
     fn is_text(&self, field: &str) -> Result<bool, Fault>;
     /// The field is exactly this term; with `fold`, the case of letters does not count.
@@ -234,14 +240,24 @@ impl<G: Grammar> Reader<'_, G> {
         {
             return Err(format!("[range] query does not support [{name}]"));
         }
+        if bounds.get("time_zone").is_some_and(|zone| !matches!(zone.as_str(), Some("UTC" | "utc" | "Z" | "+00:00"))) {
+            return Err("[range] time_zone is not supported; write times in UTC or with an offset".to_owned());
+        }
+        let seconds = bounds.get("format").and_then(Value::as_str) == Some("epoch_second");
         let some = |name: &str| bounds.get(name).filter(|value| !value.is_null());
+        // A rounded bound is the last moment of its unit where that unit belongs to what is below it.
+        let text_of = |value: &Value, up: bool| match text_of(value)? {
+            text if self.grammar.is_date(field) => self.time(field, text, seconds, up),
+            text => Ok(text),
+        };
         let bound = |including: &str, excluding: &str, older: &str, include: &str| -> Result<Bound<String>, Fault> {
             let inclusive = bounds.get(include).is_none_or(is_true);
+            let upper = including == "lte";
             Ok(match (some(including), some(excluding), some(older)) {
-                (Some(value), ..) => Bound::Included(text_of(value)?),
-                (None, Some(value), _) => Bound::Excluded(text_of(value)?),
-                (None, None, Some(value)) if inclusive => Bound::Included(text_of(value)?),
-                (None, None, Some(value)) => Bound::Excluded(text_of(value)?),
+                (Some(value), ..) => Bound::Included(text_of(value, upper)?),
+                (None, Some(value), _) => Bound::Excluded(text_of(value, !upper)?),
+                (None, None, Some(value)) if inclusive => Bound::Included(text_of(value, upper)?),
+                (None, None, Some(value)) => Bound::Excluded(text_of(value, !upper)?),
                 (None, None, None) => Bound::Unbounded,
             })
         };
@@ -249,6 +265,18 @@ impl<G: Grammar> Reader<'_, G> {
             (Bound::Unbounded, Bound::Unbounded) => self.grammar.exists(field),
             (lower, upper) => self.grammar.range(field, lower, upper),
         }
+    }
+}
+
+impl<G: Grammar> Reader<'_, G> {
+    /// A bound of a time, in RFC 3339.
+    fn time(&self, field: &str, text: String, seconds: bool, up: bool) -> Result<String, Fault> {
+        let text = match text.parse::<i64>() {
+            Ok(number) if seconds => number.saturating_mul(1_000).to_string(),
+            _ => text,
+        };
+        let time = date_math::instant(&text, self.grammar.now(), up);
+        time.map(|time| time.to_string()).ok_or_else(|| format!("failed to parse date field [{text}] of [{field}]"))
     }
 }
 
@@ -328,7 +356,6 @@ fn text_of(value: &Value) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use lapwing_event::Timestamp;
     use serde_json::json;
 
     use super::super::events::Events;

@@ -38,6 +38,23 @@ impl ElasticError {
         Self { index: Some(name.to_owned()), ..error }
     }
 
+    pub fn exists(name: &str) -> Self {
+        let reason = format!("index [{name}] already exists");
+        let error = Self::new(StatusCode::BAD_REQUEST, "resource_already_exists_exception", reason);
+        Self { index: Some(name.to_owned()), ..error }
+    }
+
+    pub fn invalid_name(name: &str) -> Self {
+        let reason = format!("Invalid index name [{name}]; write lower case letters, digits and hyphens");
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid_index_name_exception", reason);
+        Self { index: Some(name.to_owned()), ..error }
+    }
+
+    /// A document that is not of its index's types.
+    pub fn document(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "document_parsing_exception", reason)
+    }
+
     pub fn no_handler(uri: &str) -> Self {
         Self::illegal(format!("no handler found for uri [{uri}]; this is a subset of the API"))
     }

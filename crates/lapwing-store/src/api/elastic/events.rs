@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use lapwing_event::Timestamp;
+use lapwing_event::{IndexAs, Timestamp};
 
 use super::dsl::{Adjacent, Fault, Grammar};
 use crate::query::{Builder, Query, parse};
@@ -52,6 +52,14 @@ impl Grammar for Events {
             return read(text);
         }
         Ok(Query::Or(fields.iter().map(|field| read(&format!("{field}:({text})"))).collect::<Result<_, _>>()?))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.builder.now
+    }
+
+    fn is_date(&self, field: &str) -> bool {
+        lapwing_event::field(field).is_some_and(|field| field.index == IndexAs::Date)
     }
 
     fn is_text(&self, field: &str) -> Result<bool, Fault> {

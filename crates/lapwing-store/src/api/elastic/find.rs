@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 use super::INDEX;
 use super::aggs::{Columns, parts, spanning_field};
 use super::ask::{Ask, SortKey};
+use super::date_math;
 use super::dsl::read;
 use super::error::ElasticError;
 use super::events::Events;
 use super::page::Page;
 use super::source::{date, values};
 use crate::api::audit::apart;
-use crate::query::{Query, parse_time};
+use crate::query::Query;
 use crate::search::{Cursor, Plan, Rank};
 use crate::{Hit, Relation, Scope, SearchError, Sort, Store};
 
@@ -152,10 +153,7 @@ fn cursor(ask: &Ask, order: Sort, now: Timestamp) -> Result<Option<Cursor>, Elas
 fn millisecond(value: &Value, now: Timestamp) -> Option<Timestamp> {
     match value {
         Value::Number(number) => number.as_i64().map(Timestamp::from_millis),
-        Value::String(text) => match text.parse::<i64>() {
-            Ok(millis) => Some(Timestamp::from_millis(millis)),
-            Err(_) => parse_time(text, now).ok(),
-        },
+        Value::String(text) => date_math::instant(text, now, false),
         _ => None,
     }
 }

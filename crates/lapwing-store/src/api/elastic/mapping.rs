@@ -61,8 +61,13 @@ pub(super) async fn field_caps(
     };
     let wanted = wanted.map_err(ElasticError::illegal)?;
     let (indices, fields) = match asker.target(&state, is_true(options.ignore_unavailable.as_deref()))? {
-        Target::Events => (vec![INDEX], FIELDS.iter().map(of_event).collect()),
-        Target::Nothing => (Vec::new(), Vec::new()),
+        Target::Events => (vec![INDEX.to_owned()], FIELDS.iter().map(of_event).collect()),
+        Target::Generic(indices) => {
+            let fields = indices.iter().flat_map(|index| index.capabilities());
+            let caps = |(name, kind, countable): (String, &str, bool)| (name, capabilities(kind, true, countable));
+            (indices.iter().map(|index| index.name.clone()).collect(), fields.map(caps).collect())
+        }
+        Target::Nothing => (Vec::new(), Vec::<(String, Value)>::new()),
     };
     let named = |(path, _): &(String, Value)| wanted.iter().any(|pattern| matches(pattern, path));
     let fields: Map<String, Value> = fields.into_iter().filter(named).collect();

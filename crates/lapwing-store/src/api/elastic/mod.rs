@@ -5,22 +5,25 @@
 //! | file | owns |
 //! |---|---|
 //! | `index` | which index a name means |
-//! | `ask`, `dsl`, `aggs`, `calendar` | what a client asks for, read once for every kind of index |
+//! | `ask`, `dsl`, `aggs`, `date_math`, `calendar` | what a client asks for, read once for every kind of index |
 //! | `events`, `find` | what that means for the index of events |
 //! | `search`, `scroll`, `page`, `source` | searches, how they go on, and how hits are shown |
 //! | `documents`, `intake` | documents in and out |
 //! | `cluster`, `mapping` | what there is |
+//! | `generic` | indices with any mapping, for tests of the API |
 //! | `media`, `error` | bodies and errors as Elasticsearch's clients know them |
 
 mod aggs;
 mod ask;
 mod calendar;
 mod cluster;
+mod date_math;
 mod documents;
 mod dsl;
 mod error;
 mod events;
 mod find;
+mod generic;
 mod glob;
 mod index;
 mod intake;
@@ -31,12 +34,15 @@ mod scroll;
 mod search;
 mod source;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
+use lapwing_event::TenantId;
 use serde_json::Value;
 
 use super::ApiState;
@@ -49,6 +55,19 @@ use media::name_product;
 #[derive(Default)]
 pub(super) struct Elastic {
     scrolls: scroll::Scrolls,
+    /// Indices for tests, where the server was asked for them.
+    generic: Option<generic::Indices>,
+}
+
+impl Elastic {
+    /// With indices that clients may make.
+    pub fn with_generic_indices() -> Self {
+        Self { generic: Some(generic::Indices::default()), ..Self::default() }
+    }
+
+    fn indices(&self, tenant: &TenantId) -> Vec<Arc<generic::Index>> {
+        self.generic.as_ref().map_or_else(Vec::new, |generic| generic.all(tenant))
+    }
 }
 
 /// The routes at the root and under `/_elastic`. The root itself is left to whoever mounts them, see [`root`].
@@ -74,17 +93,20 @@ fn routes() -> Router<ApiState> {
         .route("/_search/point_in_time", delete(search::close_pit))
         .route("/{index}/_pit", post(search::open_pit))
         .route("/{index}/_search/point_in_time", post(search::open_pit))
-        .route("/{index}", get(cluster::describe))
+        .route("/{index}", get(cluster::describe).put(cluster::create).delete(cluster::delete))
         .route("/{index}/_doc", post(documents::put))
-        .route("/{index}/_doc/{id}", get(documents::get).put(documents::put).post(documents::put))
-        .route("/{index}/_create/{id}", put(documents::put).post(documents::put))
+        .route(
+            "/{index}/_doc/{id}",
+            get(documents::get).put(documents::put).post(documents::put).delete(documents::delete),
+        )
+        .route("/{index}/_create/{id}", put(documents::create).post(documents::create))
         .merge(everywhere("_search", get(search::search).post(search::search)))
         .merge(everywhere("_msearch", get(search::msearch).post(search::msearch)))
         .merge(everywhere("_count", get(search::count).post(search::count)))
         .merge(everywhere("_bulk", post(documents::bulk).put(documents::bulk)))
         .merge(everywhere("_field_caps", get(mapping::field_caps).post(mapping::field_caps)))
         .merge(everywhere("_mapping", get(cluster::mapping)))
-        .merge(everywhere("_settings", get(cluster::settings)))
+        .merge(everywhere("_settings", get(cluster::settings).put(cluster::change_settings)))
         .merge(everywhere("_alias", get(cluster::aliases)))
         .merge(everywhere("_aliases", get(cluster::aliases)))
         .merge(everywhere("_stats", get(cluster::stats)))

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Options, SortKey};
 use super::error::ElasticError;
-use super::find;
 use super::index::Target;
 use super::media::Content;
 use super::page::{Page, shards};
 use super::scroll::{Held, keep_alive};
+use super::{find, generic};
 use crate::Scope;
 use crate::api::ApiState;
 use crate::api::audit::Action;
@@ -187,6 +187,7 @@ pub(super) async fn count(
     let target = asker.target(&state, is_true(options.ignore_unavailable.as_deref()))?;
     let count = match &target {
         Target::Events => find::count(&state.store, &asker.scope, ask.query.as_ref()).await?,
+        Target::Generic(indices) => generic::count(indices, &ask, asker.scope.now)?,
         Target::Nothing => 0,
     };
     asker.trail.record(Action::Search, ask.text(), count);
@@ -242,6 +243,7 @@ async fn one_of_many(state: &ApiState, asker: &Asker, header: &[u8], body: &[u8]
 async fn run(state: &ApiState, asker: &Asker, target: &Target, ask: &Ask) -> Result<Page, ElasticError> {
     let page = match target {
         Target::Events => find::find(&state.store, &asker.scope, ask).await?,
+        Target::Generic(indices) => generic::find(indices, ask, asker.scope.now)?,
         Target::Nothing => Page::empty(),
     };
     asker.trail.record(Action::Search, ask.text(), page.total);

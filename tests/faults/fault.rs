@@ -286,7 +286,7 @@ async fn raw_poison(at: &Installation, random: &mut Random, harm: &mut Harm) {
 
 /// Puts records on the raw topic that nobody reads, and removes them as retention would.
 async fn overrun(at: &mut Installation, load: &Load, random: &mut Random, harm: &mut Harm) {
-    let partitions = u64::try_from(at.kafka().partitions).unwrap();
+    let partitions = u64::from(at.kafka().partitions);
     // Nothing that was acknowledged may be among what is removed.
     load.pause();
     sleep(LAG_INTERVAL).await;

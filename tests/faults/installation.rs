@@ -198,7 +198,7 @@ impl Installation {
         let mut source: Box<dyn Source> = match self.bus {
             Bus::Kafka => Box::new(self.reader(topic)),
             Bus::Embedded => {
-                let bus = Embedded::open(&self.home("up").join("data/bus"), EmbeddedConfig::default()).unwrap();
+                let bus = Embedded::open(self.home("up").join("data/bus"), EmbeddedConfig::default()).unwrap();
                 Box::new(bus.source(from_beginning(topic)).unwrap())
             }
         };

@@ -3,7 +3,8 @@
 //! Every fault that the bus may show happens at moments that follow from a seed: a step fails before or after it was
 //! taken, or hangs; reading fails; records are removed; the process is killed at any point, or stands still while its
 //! successor works and then comes back. In the end every raw record has exactly one effect, in order.
-//! `LAPWING_SIMULATION_SEEDS` says how many seeds are run, `LAPWING_SIMULATION_SEED` names a single one.
+//! In the environment of the build `LAPWING_SIMULATION_SEEDS` says how many seeds are run, `LAPWING_SIMULATION_SEED`
+//! names a single one.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -277,10 +278,10 @@ fn check(seed: u64, state: &State) {
 
 #[test]
 fn every_record_has_one_effect_whatever_happens() {
-    let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-    let seeds = match number("LAPWING_SIMULATION_SEED") {
+    let number = |value: Option<&str>| value.map(|value| value.parse::<u64>().unwrap());
+    let seeds = match number(option_env!("LAPWING_SIMULATION_SEED")) {
         Some(seed) => seed..seed + 1,
-        None => 0..number("LAPWING_SIMULATION_SEEDS").unwrap_or(SEEDS),
+        None => 0..number(option_env!("LAPWING_SIMULATION_SEEDS")).unwrap_or(SEEDS),
     };
     for seed in seeds {
         let mut runtime = tokio::runtime::Builder::new_current_thread();

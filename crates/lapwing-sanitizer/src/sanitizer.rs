@@ -11,6 +11,7 @@ use crate::custom::Custom;
 use crate::entity::EntityType::{Location, Person, Username};
 use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
+use crate::formats::ALONE;
 use crate::keyring::KeyRing;
 use crate::policy::{Policies, TenantPolicies};
 use crate::recognizers::person;
@@ -120,6 +121,10 @@ impl Sanitizer {
             |entity: &EntityType| !(place.plain && matches!(entity, Person | Location | Username)) && wanted(entity);
         let masks = |text: &str| self.policies.masks(text);
         let mut findings = scan::find_in(text, place.field, &self.custom, masks, wanted);
+        if place.plain {
+            // A form that only standing alone speaks for, such as a number plate's, is a version there: "gpt-x-2026".
+            findings.retain(|finding| finding.confidence != ALONE);
+        }
         self.leave_masks(text, &mut findings);
         findings
     }

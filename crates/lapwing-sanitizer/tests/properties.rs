@@ -141,6 +141,17 @@ fn sanitizing_twice_changes_nothing_and_equal_values_stay_joinable() {
 }
 
 #[test]
+fn names_of_models_and_services_are_left_as_they_are() {
+    let mut event = event();
+    let names = ["gpt-x-2026", "o3-mini-2025-01-31", "claude-sonnet-4-5-20250929", "Claude", "ada-3-large"];
+    for name in names {
+        event.service.name = name.to_owned();
+        let clean = sanitizer(&SanitizerConfig::default()).sanitize(event.clone()).unwrap();
+        assert_eq!(clean.service.name, name);
+    }
+}
+
+#[test]
 fn policies_differ_by_type_and_tenant() {
     let tenant = TenantId::new("acme").unwrap();
     let text = "a@b.de pays with 4012 8888 8888 1881 to help@acme.de";

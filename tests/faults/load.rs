@@ -14,7 +14,7 @@ use crate::random::Random;
 /// Producers; each has a session of its own and awaits the answer to one request before the next.
 const PRODUCERS: u32 = 4;
 /// Further producers that send only while there is a burst.
-const CROWD: u32 = 60;
+const CROWD: u32 = 28;
 /// Events in a request.
 const BATCH: u32 = 10;
 /// How long an answer is waited for.

@@ -21,7 +21,6 @@ pub(super) fn bus_error(error: &KafkaError) -> BusError {
         Some(
             Code::Fatal
             | Code::Fenced
-            | Code::FencedInstanceId
             | Code::ProducerFenced
             | Code::Authentication
             | Code::SaslAuthenticationFailed

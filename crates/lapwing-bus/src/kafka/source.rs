@@ -69,16 +69,6 @@ impl std::fmt::Debug for KafkaSource {
 impl KafkaSource {
     /// A reader. It does not wait for a broker. Must be called within a Tokio runtime.
     pub fn new(config: &KafkaConfig, subscription: Subscription) -> Result<Self, BusError> {
-        Self::named(config, subscription, None)
-    }
-
-    /// As [`new`](Self::new), as the member of its group with this name. What follows it under the same name gets its
-    /// partitions at once, where the group otherwise waits until it has given the member up.
-    pub(super) fn named(
-        config: &KafkaConfig,
-        subscription: Subscription,
-        name: Option<&str>,
-    ) -> Result<Self, BusError> {
         subscription.check()?;
         let (sender, events) = mpsc::unbounded_channel();
         // Without a group librdkafka assigns nothing, so a reader that keeps its own place has one in name only.
@@ -86,11 +76,7 @@ impl KafkaSource {
             crate::Start::Group(group) => group.clone(),
             crate::Start::Checkpoint(_) => format!("{}-checkpoint", config.client_id),
         };
-        let mut settings = config.consumer(&group);
-        if let Some(name) = name {
-            settings.set("group.instance.id", name);
-        }
-        let consumer: KafkaResult<Reader> = settings.create_with_context(Rebalanced(sender));
+        let consumer: KafkaResult<Reader> = config.consumer(&group).create_with_context(Rebalanced(sender));
         let consumer = Closing(Some(Arc::new(consumer.map_err(|error| bus_error(&error))?)));
         let mut next = Checkpoint::default();
         match &subscription.start {
@@ -194,9 +180,6 @@ impl KafkaSource {
 
     /// Reads again what the group has not committed, once no transaction is open that might still commit it.
     async fn go_back(&mut self) -> Result<(), BusError> {
-        if let Some(transactions) = &mut self.transactions {
-            transactions.settle().await?;
-        }
         self.next = Checkpoint::default();
         self.begin(self.owned.clone()).await?;
         self.begin_again = false;
@@ -206,6 +189,10 @@ impl KafkaSource {
     /// Reads these partitions from where the reader or its group is in them. Their places are always given to
     /// librdkafka, since what it does by itself about a place that is not there is to skip.
     async fn begin(&mut self, places: BTreeSet<Place>) -> Result<(), BusError> {
+        // A transaction that a killed process of this name left open hides what the group has committed until it ends.
+        if let Some(transactions) = &mut self.transactions {
+            transactions.settle().await?;
+        }
         let again = list_of(&places.intersection(&self.owned).cloned().collect());
         let mut begun = TopicPartitionList::new();
         for ((topic, partition), view) in &self.views(places.clone()).await? {

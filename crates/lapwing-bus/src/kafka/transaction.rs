@@ -52,9 +52,8 @@ impl KafkaSource {
         let Start::Group(group) = &subscription.start else {
             return Err(BusError::Refused("only a reader in a group commits what it sends".into()));
         };
-        let name = format!("{group}-{instance}");
-        let transactions = Transactions::new(config, &name);
-        let mut source = Self::named(config, subscription, Some(&name))?;
+        let transactions = Transactions::new(config, &format!("{group}-{instance}"));
+        let mut source = Self::new(config, subscription)?;
         source.transactions = Some(transactions);
         Ok(source)
     }

@@ -93,13 +93,13 @@ const WORDS: &[(Class, &str)] = &[
          driver license|driver's license|drivers license|driver licence|driving licence|driver's licence|driving license|licence number|license number|\
          license|licence|dl|dln|dmv|tax|tax number|tax file|taxpayer|tfn|abn|acn|vat|vat number|ein|itin|medicare|medicaid|mbi|npi|nhs|nhs number|\
          nino|national insurance|insurance number|ni number|utr|health card|health insurance|patient|member id|beneficiary|dea|medical record|mrn|\
-         voter|voter id|epic|aadhaar|aadhar|uidai|uid|pan|pan card|pan number|gstin|gst|nric|fin|uen|sin|social insurance|\
+         voter|voter id|epic|aadhaar|aadhar|uidai|pan|pan card|pan number|gstin|gst|nric|fin|uen|sin|social insurance|\
          ausweis|ausweisnummer|ausweis-nr|personalausweis|reisepass|pass-nr|passnummer|pass-nummer|passport-nr|führerschein|führerscheinnummer|\
          steuer|steuer-id|steuernummer|steueridentifikationsnummer|steuerid|idnr|ust-id|ust-idnr|umsatzsteuer|sozialversicherungsnummer|\
          rentenversicherungsnummer|sv-nummer|rvnr|versichertennummer|krankenkasse|krankenversicherung|kvnr|bsnr|lanr|arztnummer|betriebsstätte|\
          betriebsstättennummer|handelsregister|amtsgericht|registergericht|hrb|hra|\
          nir|insee|sécurité sociale|numéro de sécurité sociale|carte vitale|carte d'identité|cni|passeport|permis de conduire|siren|siret|\
-         dni|nif|nie|cif|documento|documento de identidad|cédula|cedula|pasaporte|seguridad social|extranjero|curp|rfc|cuit|cuil|rut|\
+         dni|nif|nie|cif|documento|documento de identidad|cédula|cedula|pasaporte|seguridad social|extranjero|curp|cuit|cuil|rut|\
          codice fiscale|carta d'identità|carta di identità|passaporto|patente|partita iva|p.iva|tessera sanitaria|\
          cpf|cnpj|cadastro|rg|identidade|passaporte|cnh|pis|\
          bsn|burgerservicenummer|sofinummer|paspoort|rijbewijs|btw|rijksregisternummer|\
@@ -113,7 +113,7 @@ const WORDS: &[(Class, &str)] = &[
          паспорт|Паспорт|инн|ИНН|снилс|СНИЛС|РНОКПП|ІПН|ЕГН|ЕМБГ|ЈМБГ|ΑΦΜ|ΑΜΚΑ|αφμ|αμκα|身份证|身份證|身分證|居民身份证|护照|護照|旅券番号|運転免許|個人番号|マイナンバー|my number|hkid|ktp|nik|mykad|philhealth|sss|umid|emirates id|iqama|teudat zehut|ת.ז|תעודת זהות|הוית|رقم الهوية|\
          steuerliche identifikationsnummer|identifikationsnummer|taxpayer reference|tax reference|vat registration|vat registration no|krankenversichertennummer|reisepassnummer|personalausweisnummer|umsatzsteuer-id|btw-nummer|btw-id|c.c.|assurance sociale|numéro d'assurance sociale|florida dl|ny license|self assessment|national identification|numéro fiscal|identifiant fiscal|spi|numéro national|organisasjonsnummer|org.nr|cvr|cvr-nummer|personas kods|ird|ird number|nhi|\
          contribuinte|cartão de cidadão|pps|ppsn|pps number|afm|amka|adószám|Adószám|taj|taj szám|személyi igazolvány|emšo|EMŠO|emso|davčna številka|ičo|IČO|dič|DIČ|RČ|rodné číslo|cod numeric personal|\
-         nit|ruc|rif|rne|cédula de ciudadanía|run|dui|cui|nuip|matrícula de extranjero|cccd|cmnd|căn cước|căn cước công dân|cnic|nic|nid|nid number|bvn|kra pin|tin number|israeli id|kenyan id|taiwan id|hong kong id|gov id|\
+         nit|ruc|rif|rne|cédula de ciudadanía|dui|cui|nuip|matrícula de extranjero|cccd|cmnd|căn cước|căn cước công dân|cnic|nic|nid|nid number|bvn|kra pin|tin number|israeli id|kenyan id|taiwan id|hong kong id|gov id|\
          svnr|ahvn13|numéro avs|sozialversicherung|carte nationale|permis|immigration number|alien number|uscis|green card|visa number|national insurance no|employee id|student id|policy number|\
          insurance policy|health id|abha|uan|esic|din|llpin|rijbewijsnummer|körkort|førerkort|kørekort|rekisteröintinumero|ehliyet no|ic number|mykad no|nric no",
     ),
@@ -148,7 +148,7 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::NAMING,
-        "my name is|my name's|name is|i am|i'm|this is|named|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
+        "soy|je suis|eu sou|sou o|sou a|jestem|jag är|jeg er|olen|ez vagyok|my name is|my name's|name is|i am|i'm|this is|named|call me|mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dear|hi|hello|hey|thanks|thank you|cheers|\
          regards|best regards|kind regards|warm regards|sincerely|yours truly|signed by|on behalf of|behalf of|best|cheers|yours|patient|spoke with|spoke to|speak with|sync with|meet with|met with|talk to|\
          meeting with|interview with|reported by|approved by|assigned to|written by|directed by|account holder|cardholder|in the name of|under the name|full name|customer name|passenger|your name?|partner's name|husband's name|wife's name|his name is|her name is|your name is|thanks to|named him|named her|yours faithfully|faithfully|signed|name him|name her|maiden name is|maiden name|née|nickname is|goes by|known as|aka|nicknamed|it's|directed by|captain|capt|sergeant|sgt|lieutenant|lt|colonel|judge|senator|reverend|rev|pastor|father|sister|uncle|aunt|coach|mr and mrs|\
          herr|herrn|frau|ich heiße|mein name ist|liebe|lieber|hallo|monsieur|madame|mademoiselle|mme|je m'appelle|bonjour|cher|chère|señor|señora|sr|sra|don|doña|\
@@ -171,11 +171,11 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::USERNAME,
-        "username|user name|userid|user id|user|login|login name|logged in as|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|of user|from user|chown|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|logged-in user|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
+        "username|user name|userid|user id|user|login|login name|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|of user|from user|chown|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|caller|logged-in user|logged in as|signed in as|running as|authenticated as|connected as|authenticated user|denied to|subject account name:|eap identity|blocked for|lockout for|attempts for|failures for|failure for|login ok|login incorrect|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
     ),
     (
         Class::PASSWORD,
-        "password|passwords|passwd|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
+        "password|passwords|passwd|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|identified by|psk|pre-shared key|one-time code|one time code|one-time password|verification code|security code|login code|access code|auth code|2fa code|temp password|creds|heslo|jelszó|lozinka|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
     ),
     (
         Class::SPELLED_AT,
@@ -187,13 +187,13 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::PLACE,
-        "live in|lives in|living in|lived in|live near|lives near|live just outside|reside in|resides in|residing in|moved to|moving to|moved here from|moved from|relocated to|relocating to|relocate to|come from|comes from|came from|originally from|i'm from|i am from|he is from|she is from|he's from|she's from|born in|born and raised in|raised in|based in|based out of|\
+        "live in|lives in|living in|lived in|live near|lives near|live just outside|reside in|resides in|residing in|moved to|moving to|moved here from|moved from|relocated to|relocating to|relocate to|come from|comes from|came from|originally from|i'm from|i am from|he is from|she is from|he's from|she's from|calling from|writing from|calling you from|born in|born and raised in|raised in|based in|based out of|\
          resident of|residents of|native of|citizen of|located in|headquartered in|city of|town of|village of|county of|province of|home city|home town|hometown|hometown of|home city of|grew up in|grow up in|growing up in|retired to|settled in|stationed in|buried in|died in|raised near|studied in|married in|lives with his family in|place of birth|birthplace|home in|house in|lives alone in|together in|wife is from|husband is from|mother is from|father is from|family is from|parents are from|apartment in|flat in|parents in|family in|postmarked|\
-         wohne in|wohnt in|wohnhaft in|lebe in|lebt in|komme aus|kommt aus|geboren in|stamme aus|stammt aus|habite à|habitons à|habite en|vit à|vis à|née à|né à|vivo en|vive en|vivimos en|nací en|nació en|soy de|es de|abito a|abita a|vivo a|vive a|nato a|nata a|sono di|moro em|mora em|vivo em|nasci em|woon in|woont in|geboren te|kom uit|mieszkam w|mieszka w|bor i|bodde i|født i|född i|kommer från|kommer fra|asun|asuu|bydlím v|bydlí v|lakom u|živim u|lakik",
+         wohne in|wohnt in|wohnhaft in|lebe in|lebt in|komme aus|kommt aus|geboren in|stamme aus|stammt aus|habite à|j'habite à|habitons à|habite en|vit à|vis à|née à|né à|vivo en|vive en|vivimos en|nací en|nació en|soy de|es de|abito a|abita a|vivo a|vive a|nato a|nata a|sono di|moro em|mora em|vivo em|nasci em|woon in|woont in|geboren te|kom uit|mieszkam w|mieszka w|bor i|bodde i|født i|född i|kommer från|kommer fra|asun|asuu|bydlím v|bydlí v|lakom u|živim u|lakik",
     ),
     (
         Class::ROLE,
-        "customer|client|candidate|tenant|landlord|employee|colleague|coworker|manager|contact|guardian|partner|wife|husband|spouse|brother|sister|son|daughter|friend|neighbor|neighbour|doctor|nurse|attorney|lawyer|plaintiff|defendant|witness|passenger|guest|applicant|recipient|beneficiary|student|teacher|member|author|\
+        "policyholder|policy holder|insured|claimant|next of kin|attending|payee|supervisor|customer|client|candidate|tenant|landlord|employee|colleague|coworker|manager|contact|guardian|partner|wife|husband|spouse|brother|sister|son|daughter|friend|neighbor|neighbour|doctor|nurse|attorney|lawyer|plaintiff|defendant|witness|passenger|guest|applicant|recipient|beneficiary|student|teacher|member|author|\
          editor|artist|singer|actor|actress|writer|designer|developer|engineer|coach|player|attendee|attendees|attn|attention|c/o|signed by|witnessed by|written by|reviewed by|submitted by|created by|managed by|led by|founded by|recorded by|performed by|produced by|hosted by|presented by|prepared by|starring|featuring|requested by|opened by|owned by|taught by|played by|composed by|painted by|filed by|seen by|translated by|illustrated by|edited by|letter from|letter for|package for|parcel for|message from|message for|call from|heard from|according to|married to|engaged to|related to|\
          add|invite|invited|notify|remind|tell|told|ask|asked|email|emailed|cc|bcc|met|meet|hired|interviewed|interview|promoted|contacted|contacting|fn:|author:|organizer:|reporter:|assignee:",
     ),

@@ -69,7 +69,7 @@ const KEYS: &[(Field, &str)] = &[
     (
         Field::Phone,
         "phone phonenumber phoneno telephone tel mobile mobilenumber mobilephone cell cellphone fax faxnumber msisdn whatsapp homephone workphone \
-         contactnumber contactphone telefon telefonnummer handy rufnummer telefono movil celular telefone telefoon phone1 phone2 tel1 tel2 emergencycontact",
+         contactnumber contactphone téléphone teléfono móvil telemóvel numertelefonu numerotelefonu telefonszám telefoninumero puhelin puhelinnumero directdial directline callback telefon telefonnummer handy rufnummer telefono movil celular telefone telefoon phone1 phone2 tel1 tel2 emergencycontact",
     ),
     (
         Field::Card,
@@ -79,7 +79,7 @@ const KEYS: &[(Field, &str)] = &[
     (Field::Iban, "iban ibannumber"),
     (
         Field::Bank,
-        "account accountnumber accountno acct acctnumber acctno bankaccount bankaccountnumber accountnum routing routingnumber aba abarouting sortcode \
+        "account accountnumber accountno acctnumber acctno bankaccount bankaccountnumber accountnum routing routingnumber aba abarouting sortcode \
          bsb ifsc clabe konto kontonummer blz bankleitzahl cuenta compte rib conto conta depositaccount checkingaccount savingsaccount swift bic bankacct",
     ),
     (Field::Ssn, "ssn socialsecurity socialsecuritynumber socialsecurityno ssnumber itin tin taxpayerid"),
@@ -105,13 +105,13 @@ const KEYS: &[(Field, &str)] = &[
         "secret secretkey clientsecret apikey apitoken accesstoken accesskey accesskeyid secretaccesskey awssecretaccesskey refreshtoken idtoken authtoken token bearertoken sessiontoken privatekey signingkey \
          signingsecret encryptionkey masterkey servicekey webhooksecret appsecret appkey consumersecret consumerkey authkey authorization xapikey xauthtoken deploykey sharedkey accountkey storagekey sastoken \
          credentials credential jwt jwtsecret bottoken usertoken licensekey connectionstring hmackey pat personalaccesstoken xcsrftoken csrftoken apisecret secretstring secretvalue userauth creds cryptokey dbtoken oauthtoken \
-         bearer sessionkey securitytoken subscriptionkey primarykeysecret secretaccess keysecret secrettoken passkey xvaulttoken authsecret clienttoken",
+         bearer sessionkey securitytoken subscriptionkey primarykeysecret secretaccess keysecret secrettoken passkey xvaulttoken authsecret clienttoken auth salt psk presharedkey sharedsecret totpsecret otpsecret recoverycode recoverycodes backupcode backupcodes verificationtoken resettoken invitetoken accesscode",
     ),
     (
         Field::Password,
         "password passwd pwd passphrase passcode pass userpassword dbpassword databasepassword dbpass adminpassword rootpassword mysqlpassword pgpassword postgrespassword redispassword smtppassword \
          mysqlrootpassword ftppassword ldappassword passwort kennwort motdepasse contrasena senha wachtwoord haslo pin pincode wifipassword newpassword oldpassword currentpassword confirmpassword keystorepassword \
-         sshpass loginpassword secretpassword mailpassword emailpassword",
+         sshpass loginpassword secretpassword mailpassword emailpassword heslo jelszo jelszó parola şifre sifre lozinka parool parole slaptazodis slaptažodis lösenord losenord adgangskode passord salasana hasło contraseña sandi katasandi matkhau bindpassword bindpw bindpasswd storepass keypass otp onetimecode onetimepassword verificationcode",
     ),
     (
         Field::Cookie,
@@ -119,20 +119,20 @@ const KEYS: &[(Field, &str)] = &[
     ),
     (
         Field::Username,
-        "username user login loginname userlogin handle screenname nickname nick account_name accountname uname samaccountname twitter github githubuser benutzername usuario utilisateur utente sshuser dbuser ruser osuser createdby updatedby remoteuser suser duser targetusername subjectusername accountname userprincipalname upn ftpuser",
+        "usuário username user login acct loginname userlogin handle screenname nickname nick account_name accountname uname samaccountname twitter github githubuser benutzername usuario utilisateur utente sshuser dbuser ruser osuser createdby updatedby remoteuser suser duser targetusername subjectusername accountname userprincipalname upn ftpuser principalname uname usr authuser ldapuser sshlogin identifiant gebruikersnaam uzytkownik kasutajanimi felhasznalonev felhasználónév användarnamn brukernavn brugernavn kayttajatunnus käyttäjätunnus kullaniciadi kullanıcıadı nomeutente nombredeusuario nomedeusuario nazwauzytkownika nazwaużytkownika uzivatelskejmeno uživatelskéjméno utilizator korisnik korisnickoime sasluser saslusername loginid netid remotelogname logname initiatedby requestedby modifiedby submittedby",
     ),
-    (Field::UserId, "userid uid customerid accountid userkey memberlogin principal sub actorid ownerid"),
+    (Field::UserId, "userid uid customerid accountid userkey memberlogin principal sub actorid ownerid actor"),
     (
         Field::FirstName,
-        "firstname fname givenname forename middlename given vorname prenom nombre nome fornamn etunimi imie voornaam first primernombre mothersname fathersname maidenname",
+        "prénom imię förnamn křestníjméno keresztnév utónév eesnimi vārds vardas ime nombrepropio voornamen firstname fname givenname forename middlename given vorname prenom nombre nome fornamn etunimi imie voornaam first primernombre mothersname fathersname maidenname",
     ),
     (
         Field::LastName,
-        "lastname lname surname family familyname nachname nom apellido apellidos cognome sobrenome efternamn sukunimi nazwisko achternaam soyad last",
+        "příjmení vezetéknév perekonnanimi uzvārds pavardė prezime sobrenomes lastname lname surname family familyname nachname nom apellido apellidos cognome sobrenome efternamn sukunimi nazwisko achternaam soyad last",
     ),
     (
         Field::FullName,
-        "fullname displayname personname customername username_full patientname employeename contactname clientname guestname passengername cardholder cardholdername accountholder accountholdername \
+        "contactperson contactpersonname personincharge responsibleperson nextofkin policyholder accountmanager salesrep caregiver fullname displayname personname customername username_full patientname employeename contactname clientname guestname passengername cardholder cardholdername accountholder accountholdername \
          holdername recipientname sendername nameoncard realname legalname authorname ownername beneficiaryname billingname shippingname ownerfullname studentname applicantname buyername sellername membername managername doctorname",
     ),
     (Field::Name, "name nome_completo names"),
@@ -146,7 +146,10 @@ const KEYS: &[(Field, &str)] = &[
         "street streetaddress address1 address2 address3 addressline addressline1 addressline2 addressline3 line1 line2 line3 streetname strasse straße calle rue via street1 street2 housenumber buildingnumber apartment suite unitnumber addr1 addr2 \
          streetline1 streetline2 thoroughfare",
     ),
-    (Field::City, "city town cityname municipality locality ort stadt ciudad ville citta cidade miasto kaupunki"),
+    (
+        Field::City,
+        "ciudad città miejscowość miejscowosc şehir sehir plaats woonplaats stad grad město mesto város oraș oras linn pilsēta miestas postort poststed kota homecity residencecity city town cityname municipality locality ort stadt ville citta cidade miasto kaupunki",
+    ),
     (Field::Region, "county district neighborhood suburb"),
     (
         Field::PostCode,
@@ -154,7 +157,7 @@ const KEYS: &[(Field, &str)] = &[
     ),
     (
         Field::Address,
-        "address addr homeaddress billingaddress shippingaddress mailingaddress deliveryaddress postaladdress workaddress residence anschrift adresse direccion indirizzo endereco location fulladdress residentialaddress permanentaddress currentaddress",
+        "dirección endereço osoite adres adresa adress cím alamat địachỉ address addr homeaddress billingaddress shippingaddress mailingaddress deliveryaddress postaladdress workaddress residence anschrift adresse direccion indirizzo endereco location fulladdress residentialaddress permanentaddress currentaddress",
     ),
     (Field::Birth, "dob birthdate dateofbirth birthday birth geburtsdatum datedenaissance fechadenacimiento born"),
     (
@@ -167,7 +170,7 @@ const KEYS: &[(Field, &str)] = &[
          checksum hash sha sha1 sha256 sha512 md5 digest etag uuid guid traceid spanid parentid requestid correlationid transactionid txnid txid commit revision seq sequence offset size bytes length count total amount price cost latency duration \
          durationms latencyms elapsed width height port pid tid line column index code status statuscode errorcode serial serialnumber serialno partnumber partno productid itemid batchid jobid runid taskid buildid messageid eventid ticketid ticketnumber ticket caseid \
          casenumber flightnumber flight reservationid bookingid confirmation confirmationnumber parentspanid prompttokens completiontokens totaltokens maxtokens systemfingerprint fingerprint expires exp iat nbf epoch toolcallid callid srcrev epochms unixtime \
-         privatekeyid keyid kid score rating rank year age limit page pagesize number num value key nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
+         privatekeyid keyid kid score rating rank year age limit page pagesize number num nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
     ),
 ];
 

@@ -15,6 +15,7 @@
 //! assert_eq!(findings[0].entity.label(), "EMAIL");
 //! ```
 
+mod assignment;
 mod checksum;
 mod config;
 mod context;

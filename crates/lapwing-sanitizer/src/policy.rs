@@ -107,6 +107,11 @@ impl TenantPolicies<'_> {
         self.keeps_all(&finding.entity) || !allow.is_empty() && allow.contains(&finding.normalized.to_lowercase())
     }
 
+    /// Whether the policy leaves no trace of the finding.
+    pub(crate) fn drops(&self, finding: &Finding) -> bool {
+        self.policy.action(&finding.entity) == Action::Drop
+    }
+
     /// Writes to `out` what stands in place of the finding whose text is `value`.
     pub(crate) fn replace(&self, finding: &Finding, value: &str, out: &mut String) {
         let label = finding.entity.label();

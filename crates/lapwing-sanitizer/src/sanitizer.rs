@@ -15,7 +15,7 @@ use crate::formats::ALONE;
 use crate::keyring::KeyRing;
 use crate::policy::{Policies, TenantPolicies};
 use crate::recognizers::person;
-use crate::scan;
+use crate::scan::{self, Stretch};
 
 /// Passes over one text until nothing more is found: masking one value can lay another bare.
 const MAX_PASSES: usize = 4;
@@ -106,21 +106,27 @@ impl Sanitizer {
 
     /// What stands in `text`, in order, without overlap, whatever the policy. Masks of an earlier pass are no findings.
     pub fn find(&self, text: &str) -> Vec<Finding> {
-        self.find_wanted(text, Place::default(), |_| true)
+        self.find_wanted(text, Place::default(), Stretch::Whole, |_| true)
     }
 
     /// What the policy would mask.
-    fn find_in(&self, policies: &TenantPolicies<'_>, text: &str, place: Place) -> Vec<Finding> {
-        let mut findings = self.find_wanted(text, place, |entity| !policies.keeps_all(entity));
+    fn find_in(&self, policies: &TenantPolicies<'_>, text: &str, place: Place, stretch: Stretch) -> Vec<Finding> {
+        let mut findings = self.find_wanted(text, place, stretch, |entity| !policies.keeps_all(entity));
         findings.retain(|finding| !policies.keeps(finding));
         findings
     }
 
-    fn find_wanted(&self, text: &str, place: Place, wanted: impl Fn(&EntityType) -> bool) -> Vec<Finding> {
+    fn find_wanted(
+        &self,
+        text: &str,
+        place: Place,
+        stretch: Stretch,
+        wanted: impl Fn(&EntityType) -> bool,
+    ) -> Vec<Finding> {
         let wanted =
             |entity: &EntityType| !(place.plain && matches!(entity, Person | Location | Username)) && wanted(entity);
         let masks = |text: &str| self.policies.masks(text);
-        let mut findings = scan::find_in(text, place.field, &self.custom, masks, wanted);
+        let mut findings = scan::find_in(text, place.field, &self.custom, masks, stretch, wanted);
         if place.plain {
             // A form that only standing alone speaks for, such as a number plate's, is a version there: "gpt-x-2026".
             findings.retain(|finding| finding.confidence != ALONE);
@@ -147,7 +153,7 @@ impl Sanitizer {
     /// Masks `text` by the tenant's policy and tells what was masked, in bytes of the original.
     pub fn sanitize_text(&self, tenant: &TenantId, text: &str) -> (String, Vec<Finding>) {
         let policies = self.policies.of(tenant);
-        let findings = self.find_in(&policies, text, Place::default());
+        let findings = self.find_in(&policies, text, Place::default(), Stretch::Whole);
         let masked = match findings.as_slice() {
             [] => text.to_owned(),
             findings => self.mask(&policies, text, Place::default(), findings, |_| {}),
@@ -217,14 +223,17 @@ impl Sanitizer {
         mut masked: impl FnMut(&EntityType),
     ) -> String {
         let mut result = replace(policies, text, findings, &mut masked);
-        for _ in 1..MAX_PASSES {
-            let left = self.find_in(policies, &result, place);
+        // Where something was dropped, no mask tells.
+        let marked = !findings.iter().any(|finding| policies.drops(finding));
+        for pass in 1..MAX_PASSES {
+            let stretch = if marked && pass == 1 { Stretch::AroundMasks } else { Stretch::Whole };
+            let left = self.find_in(policies, &result, place, stretch);
             if left.is_empty() {
                 return result;
             }
             result = replace(policies, &result, &left, &mut masked);
         }
-        if self.find_in(policies, &result, place).is_empty() { result } else { UNREADABLE.to_owned() }
+        if self.find_in(policies, &result, place, Stretch::Whole).is_empty() { result } else { UNREADABLE.to_owned() }
     }
 }
 
@@ -278,7 +287,7 @@ struct Look<'s> {
 impl Look<'_> {
     fn look(&mut self, text: &str, place: Place) {
         let found = match text.len() {
-            1..=MAX_TEXT => self.sanitizer.find_in(self.policies, text, place),
+            1..=MAX_TEXT => self.sanitizer.find_in(self.policies, text, place, Stretch::Whole),
             _ => Vec::new(),
         };
         let people = found.iter().filter(|finding| finding.entity == Person);
@@ -412,6 +421,46 @@ impl FieldVisitor for Mask<'_> {
     fn json(&mut self, field: &'static lapwing_event::Field, value: &mut Value) {
         if self.value(value, None) {
             self.note(field);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "../tests/pieces/mod.rs"]
+mod pieces;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    static SANITIZER: LazyLock<Sanitizer> =
+        LazyLock::new(|| Sanitizer::new(&SanitizerConfig::default(), KeyRing::generate([7; 32])).unwrap());
+
+    fn check_stretches(text: &str) {
+        let tenant = TenantId::default();
+        let policies = SANITIZER.policies.of(&tenant);
+        let findings = SANITIZER.find_in(&policies, text, Place::default(), Stretch::Whole);
+        let masked = replace(&policies, text, &findings, &mut |_| {});
+        let whole = SANITIZER.find_in(&policies, &masked, Place::default(), Stretch::Whole);
+        let around = SANITIZER.find_in(&policies, &masked, Place::default(), Stretch::AroundMasks);
+        if !findings.is_empty() {
+            assert_eq!(around, whole, "left in {masked:?} of {text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_mask_lays_bare_stands_close_to_it(text in super::pieces::pieces()) {
+            check_stretches(&text);
+        }
+
+        #[test]
+        fn so_it_does_in_any_text(text in "[a-z0-9@.:=\"' \n,A-Z/-]{0,300}") {
+            check_stretches(&text);
         }
     }
 }

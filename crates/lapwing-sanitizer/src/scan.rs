@@ -4,12 +4,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::assignment::{self, FieldValueRange, MAX_VALUE, trimmed};
 use crate::context::{Class, Mentions};
 use crate::custom::Custom;
 use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
 use crate::formats::{self, Candidate};
-use crate::recognizers::{address, bank, card, crypto, email, ip, person, secret, spelled_email, url, username};
+use crate::recognizers::{
+    address, bank, card, crypto, email, ip, log_line, name_field, person, secret, spelled_email, url, username,
+};
 use crate::settle::{normalize, settle};
 use crate::table;
 use crate::triggers::{Signs, Trigger};
@@ -47,24 +50,30 @@ pub(crate) struct Scan<'t> {
     /// Everything before this offset is taken by a recognizer that reads whole stretches.
     pub(crate) names_read: usize,
     tokens_read: usize,
-    /// As `names_read`, for addresses with colons, URLs, cookies and private keys: each stretch is read once.
+    /// As `names_read`, for addresses with colons, URLs, cookies, private keys, commands and SQL: each stretch is read once.
     pub(crate) colons_read: usize,
     pub(crate) urls_read: usize,
     pub(crate) cookies_read: usize,
     pub(crate) keys_read: usize,
+    pub(crate) commands_read: usize,
+    pub(crate) inserts_read: usize,
     /// The last line of a private key that was found last, and up to where none was.
     pub(crate) key_end: Option<usize>,
     pub(crate) key_ends_read: usize,
 }
 
-/// Longest value of a field that is read as one, in bytes.
-const MAX_VALUE: usize = 8192;
-/// Longest value without quotes that is read as one, in bytes.
-const MAX_BARE_VALUE: usize = 256;
 /// Longest text that is taken for one answer, in bytes.
 const MAX_ALONE: usize = 48;
 /// Nested encodings (Base64, hexadecimal) that are opened.
 const MAX_NESTING: usize = 2;
+
+/// How much of a text is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    Whole,
+    /// What stands beside the masks: all else is as it was when they were put there.
+    AroundMasks,
+}
 
 /// The findings in `text` of the types that are `wanted`, in order and without overlap. The text may be the value of
 /// `enclosing`. `masks` tells the masks of an earlier pass in a text: they say nothing of what stands beside them.
@@ -73,10 +82,15 @@ pub(crate) fn find_in(
     enclosing: Option<Field>,
     custom: &[Custom],
     masks: impl Fn(&str) -> Vec<Range<usize>>,
+    stretch: Stretch,
     wanted: impl Fn(&EntityType) -> bool,
 ) -> Vec<Finding> {
     let view = View::new(text);
-    let signs = Signs::of(&view.text, &masks(&view.text));
+    let masks = masks(&view.text);
+    let signs = match stretch {
+        Stretch::Whole => Signs::of(&view.text, &masks),
+        Stretch::AroundMasks => Signs::around(&view.text, &masks),
+    };
     let mut found = scan(&view.text, signs, enclosing, 0);
     for recognizer in custom {
         found.append(&mut recognizer.find(&view.text));
@@ -140,6 +154,8 @@ pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: 
         urls_read: 0,
         cookies_read: 0,
         keys_read: 0,
+        commands_read: 0,
+        inserts_read: 0,
         key_end: None,
         key_ends_read: 0,
     };
@@ -153,7 +169,9 @@ pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: 
     }
     scan.follow_mentions();
     table::read(&mut scan);
-    username::in_access_logs(&mut scan);
+    log_line::beside_addresses(&mut scan);
+    log_line::in_domains(&mut scan);
+    username::beside_people(&mut scan);
     person::beside_emails(&mut scan);
     person::propagate(&mut scan);
     scan.found
@@ -308,18 +326,19 @@ impl<'t> Scan<'t> {
 
     /// Reads the key before the `:` or `=` at `sign` and the value behind it.
     fn assignment(&mut self, sign: usize) {
-        let Some(mut key) = key_before(self.text, sign) else { return };
-        if TYPES.contains(&key) {
-            // `val login: String = "…"`: the key stands before its type.
-            let before = self.text[..sign].trim_end().len() - key.len();
-            let typed = self.text[..before].trim_end_matches([' ', '&']);
-            key = typed.strip_suffix(':').and_then(|head| key_before(self.text, head.len())).unwrap_or(key);
-        }
-        if VALUE_KEYS.iter().any(|generic| key.eq_ignore_ascii_case(generic)) {
-            key = named_before(self.text, sign).unwrap_or(key);
-        }
-        let Some(value) = value_after(self.text, sign + 1) else { return };
+        const MAX_LISTED: usize = 16;
+        let Some((key, value)) = assignment::read(self.text, sign) else { return };
+        let listed =
+            value.quoted && value.range.start > sign + 1 && self.text[sign + 1..value.range.start].contains('[');
+        let mut end = value.range.end;
         self.note_field(key, value);
+        if listed && self.current.is_some() {
+            for _ in 0..MAX_LISTED {
+                let Some(value) = assignment::next_in_list(self.text, end) else { break };
+                end = value.range.end;
+                self.note_field(key, value);
+            }
+        }
     }
 
     /// Reads the value of the element whose tag closes at `close`.
@@ -357,7 +376,7 @@ impl<'t> Scan<'t> {
     fn read_field(&mut self) {
         let Some(value) = self.current.clone() else { return };
         username::field(self, &value);
-        person::field(self, &value);
+        name_field::field(self, &value);
         address::field(self, &value);
         bank::field(self, &value);
         secret::field(self, &value);
@@ -395,134 +414,4 @@ impl<'t> Scan<'t> {
             crate::nested::open(self, start..start + run + padding, nesting);
         }
     }
-}
-
-/// Where a value stands and whether in quotes.
-pub(crate) struct FieldValueRange {
-    pub(crate) range: Range<usize>,
-    pub(crate) quoted: bool,
-}
-
-/// The key that ends before `sign`: an identifier, or what stands in quotes.
-fn key_before(text: &str, sign: usize) -> Option<&str> {
-    const MAX_KEY: usize = 64;
-    let bytes = text.as_bytes();
-    // `:=`, `=>`, `+=`, `?=` end with their last sign; the key stands before the first.
-    let head = text[..sign].trim_end_matches([' ', '\t', ':', '?', '+', '.', '|']);
-    let end = head.len();
-    let quote = *bytes.get(end.checked_sub(1)?)?;
-    if matches!(quote, b'"' | b'\'' | b'`') {
-        let low = end.saturating_sub(MAX_KEY + 1);
-        let open = bytes[low..end - 1].iter().rposition(|b| *b == quote).map(|i| low + i)?;
-        return text.get(open + 1..end - 1);
-    }
-    let length = bytes[..end]
-        .iter()
-        .rev()
-        .take(MAX_KEY)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b']' | b'[') || **b >= 0x80)
-        .count();
-    let mut start = end - length;
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let key = text[start..end].trim_matches(['[', ']']);
-    if GENERIC_KEYS.iter().any(|generic| key.eq_ignore_ascii_case(generic)) {
-        return Some(&text[words_before(text, start)..end]);
-    }
-    (!key.is_empty()).then_some(key)
-}
-
-/// Types that stand between a name and the sign of its value.
-const TYPES: [&str; 7] = ["String", "str", "string", "Text", "SecretStr", "Any", "Optional[str]"];
-
-/// Keys whose value is named by another attribute: `"name": "email", "value": …`, `<add key="Password" value=…`.
-const VALUE_KEYS: [&str; 4] = ["value", "default", "content", "stringvalue"];
-
-/// What `name=`, `key=` or `id=` calls the value whose sign stands at `sign`.
-fn named_before(text: &str, sign: usize) -> Option<&str> {
-    const REACH: usize = 96;
-    let head = &text[floor(text, sign.saturating_sub(REACH))..sign];
-    // Of one element, entry or line only.
-    let head = &head[head.rfind(['{', '}', '<', '>']).map_or(0, |i| i + 1)..];
-    let name = ["name", "key", "id", "field", "label"]
-        .iter()
-        .filter_map(|name| head.rfind(name).map(|i| i + name.len()))
-        .max()?;
-    let rest = head[name..].trim_start_matches(['"', '\'', ' ', ':', '=']);
-    let length = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'))).unwrap_or(0);
-    let assigned = head[name..head.len() - rest.len()].contains([':', '=']);
-    (assigned && length > 0).then(|| &rest[..length])
-}
-
-/// Keys that say something only with the words before them: `passport number: …`, `tax id: …`.
-const GENERIC_KEYS: [&str; 8] = ["number", "no", "nr", "num", "id", "code", "address", "name"];
-
-/// Where up to three words begin that stand one blank apart before `start`.
-fn words_before(text: &str, start: usize) -> usize {
-    let mut first = start;
-    for _ in 0..3 {
-        let Some(head) = text[..first].strip_suffix(' ') else { break };
-        let word = head.chars().rev().take(20).take_while(|c| c.is_alphabetic() || matches!(c, '\'' | '-'));
-        let length: usize = word.map(char::len_utf8).sum();
-        if length == 0 {
-            break;
-        }
-        first = head.len() - length;
-    }
-    first
-}
-
-/// The value that follows an assignment sign which ends before `at`.
-pub(crate) fn value_after(text: &str, at: usize) -> Option<FieldValueRange> {
-    let bytes = text.as_bytes();
-    let mut start = at;
-    // The rest of the sign, blanks, a cast to text or bytes, an opening bracket of a list.
-    while let Some(b' ' | b'\t' | b'=' | b'>' | b'~' | b'[' | b'(') = bytes.get(start) {
-        start += 1;
-        if start - at > 24 {
-            return None;
-        }
-    }
-    if matches!(bytes.get(start), Some(b'f' | b'b' | b'r' | b'u' | b'@' | b'$'))
-        && matches!(bytes.get(start + 1), Some(b'"' | b'\''))
-    {
-        start += 1;
-    }
-    let limit = bytes.len().min(start + MAX_VALUE);
-    match bytes.get(start) {
-        Some(quote @ (b'"' | b'\'' | b'`')) => {
-            let body = start + 1;
-            let length = memchr::memchr2(*quote, b'\n', &bytes[body..limit]).unwrap_or(limit - body);
-            Some(FieldValueRange { range: trimmed(text, floor(text, body)..floor(text, body + length)), quoted: true })
-        }
-        Some(_) => {
-            let body = &bytes[start..limit.min(start + MAX_BARE_VALUE)];
-            let length = body
-                .iter()
-                .position(|b| {
-                    matches!(
-                        b,
-                        b'\n' | b'\r' | b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'}' | b']' | b'<' | b'|' | b'\t'
-                    )
-                })
-                .unwrap_or(body.len());
-            Some(FieldValueRange { range: trimmed(text, start..floor(text, start + length)), quoted: false })
-        }
-        None => None,
-    }
-}
-
-fn floor(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// `range` without the blanks at its ends.
-pub(crate) fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
-    let value = &text[range.clone()];
-    let start = range.start + value.len() - value.trim_start().len();
-    start..start + value.trim().len()
 }

@@ -81,6 +81,25 @@ static KINDS: [Kind; 256] = {
 impl Signs {
     /// Reads `text`, which must be shorter than 4 GiB, but for the `masks` in it.
     pub(crate) fn of(text: &str, masks: &[Range<usize>]) -> Self {
+        Self::read(text, between(text, masks))
+    }
+
+    /// Reads only what stands close to one of the `masks`, by whole words.
+    pub(crate) fn around(text: &str, masks: &[Range<usize>]) -> Self {
+        let bytes = text.as_bytes();
+        let close = between(text, masks).flat_map(|gap| {
+            // Behind the mask that the gap begins with, and before the one that it ends with.
+            let head = gap.start..if gap.start > 0 { word_after(bytes, gap.start, gap.end) } else { gap.start };
+            let tail = if gap.end < bytes.len() { word_before(bytes, gap.start, gap.end) } else { gap.end }..gap.end;
+            match head.end < tail.start {
+                true => [head, tail],
+                false => [gap.clone(), gap.end..gap.end],
+            }
+        });
+        Self::read(text, close.filter(|range| !range.is_empty()))
+    }
+
+    fn read(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> Self {
         let bytes = text.as_bytes();
         let signs = Signs {
             triggers: Vec::with_capacity(bytes.len() / 8 + 8),
@@ -88,14 +107,31 @@ impl Signs {
             ..Signs::default()
         };
         let mut pass = Pass { bytes, lexicon: &LEXICON, signs, token: 0, value: 0, digits: 0 };
-        let mut from = 0;
-        for mask in masks {
-            pass.read(from..mask.start);
-            from = mask.end;
-        }
-        pass.read(from..bytes.len());
+        ranges.for_each(|range| pass.read(range));
         pass.signs
     }
+}
+
+/// What stands before, between and behind the `masks`.
+fn between<'m>(text: &str, masks: &'m [Range<usize>]) -> impl Iterator<Item = Range<usize>> + use<'m> {
+    let starts = std::iter::once(0).chain(masks.iter().map(|mask| mask.end));
+    let ends = masks.iter().map(|mask| mask.start).chain(std::iter::once(text.len()));
+    starts.zip(ends).map(|(start, end)| start..end)
+}
+
+/// How far from a mask a value can stand that the mask laid bare: what a word says reaches less far.
+const CLOSE: usize = 96;
+
+/// The end of the word that goes on [`CLOSE`] bytes behind `from`, at most `limit`.
+fn word_after(bytes: &[u8], from: usize, limit: usize) -> usize {
+    let far = (from + CLOSE).min(limit);
+    bytes[far..limit].iter().position(u8::is_ascii_whitespace).map_or(limit, |i| far + i)
+}
+
+/// The beginning of the word that stands [`CLOSE`] bytes before `from`, at least `limit`.
+fn word_before(bytes: &[u8], limit: usize, from: usize) -> usize {
+    let far = from.saturating_sub(CLOSE).max(limit);
+    bytes[limit..far].iter().rposition(u8::is_ascii_whitespace).map_or(limit, |i| limit + i + 1)
 }
 
 struct Pass<'t> {

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use crate::assignment::trimmed;
 use crate::context::{Class, Mention};
 use crate::entity::EntityType::Location;
 use crate::field::Field;
 use crate::formats::{ALONE, Format, NAMED, SHAPED};
-use crate::recognizers::person;
-use crate::scan::{FieldValue, Scan, trimmed};
+use crate::recognizers::name_field;
+use crate::scan::{FieldValue, Scan};
 
 pub(crate) static FORMATS: &[Format] = &[
     Format {
@@ -56,10 +57,12 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     let lettered = || text.chars().any(char::is_alphabetic);
     let digits = || text.bytes().any(|b| b.is_ascii_digit());
     let fits = match value.field {
-        Field::Street => value.quoted && text.len() >= 2 && (digits() || person::is_capitalized(text)),
-        Field::City => (2..=60).contains(&text.len()) && lettered() && person::is_capitalized(text),
+        Field::Street => value.quoted && text.len() >= 2 && (digits() || name_field::is_capitalized(text)),
+        Field::City => (2..=60).contains(&text.len()) && lettered() && name_field::is_capitalized(text),
         Field::PostCode => text.len() <= 12 && digits(),
         Field::Address => text.contains(' ') && lettered() && digits(),
+        // `"billTo": "12 Elm Row, Leeds"`
+        Field::Role => value.quoted && text.contains(", ") && digits() && name_field::is_capitalized(text),
         _ => false,
     };
     let code = || text.contains(['{', '}', '[', '@', '=', '<']) || text.contains("://");

@@ -75,6 +75,10 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
 
 fn account(c: &Candidate<'_>) -> Option<u8> {
     let sought = c.alone || c.field == Some(Field::Bank) || c.mentions.any(Class::BANK);
+    // The accounts of clouds and of shops hold no money.
+    if c.field == Some(Field::UserId) {
+        return None;
+    }
     if !(6..=18).contains(&c.digits) || !sought || phone::is_date(c.value()) {
         return None;
     }

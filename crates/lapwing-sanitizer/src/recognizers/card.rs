@@ -9,6 +9,13 @@ use crate::scan::Scan;
 
 pub(crate) static FORMATS: &[Format] = &[
     Format { name: "card", entity: CreditCard, pattern: r"[0-9]+(?:[ .-][0-9]+)*", judge: number },
+    // The code of the network stands before the number in the records of airlines.
+    Format {
+        name: "card-with-network",
+        entity: CreditCard,
+        pattern: r"(?:VI|CA|MC|AX|DC|DS|JC|TP)[0-9]{13,16}",
+        judge: |c| (issued(&c.digits()) && luhn(&c.digits())).then_some(CHECKED),
+    },
     Format {
         name: "card-code",
         entity: CreditCard,

@@ -2,7 +2,7 @@
 
 use crate::entity::EntityType::{Email, Username};
 use crate::formats::{CHECKED, SHAPED};
-use crate::recognizers::username;
+use crate::recognizers::{log_line, secret, username};
 use crate::scan::Scan;
 
 /// Longest local part and longest domain, in bytes (RFC 5321).
@@ -18,9 +18,14 @@ const NOT_TOP_LEVEL: [&str; 22] = [
 /// Reads the address around the `@` at `at`.
 pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
     let text = scan.text;
-    let Some(start) = local_part(text, at) else { return };
+    let Some(start) = local_part(text, at) else {
+        log_line::without_local_part(scan, at);
+        return;
+    };
     let Some(end) = domain(text, at + 1) else {
-        at_address(scan, start, at);
+        if !secret::in_dsn(scan, at) {
+            at_address(scan, start, at);
+        }
         return;
     };
     let bytes = text.as_bytes();
@@ -28,6 +33,11 @@ pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
     let remote = bytes.get(end) == Some(&b':')
         && bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/' || *b == b'~');
     if remote && matches!(&text[start..at], "git" | "hg" | "svn" | "gitlab") || in_credentials(text, start) {
+        return;
+    }
+    // `jdoe@host.tld:/srv/`: the account of a remote folder.
+    if remote && !bytes[end + 1].is_ascii_alphabetic() && username::is_personal(&text[start..at]) {
+        scan.push(start..at, Username, "user-at-host", SHAPED);
         return;
     }
     scan.push(start..end, Email, "email", CHECKED + 5);
@@ -45,7 +55,8 @@ fn at_address(scan: &mut Scan<'_>, start: usize, at: usize) {
     let from = scan.text.floor_char_boundary(start.saturating_sub(40));
     let shell = ["ssh ", "scp ", "sftp ", "rsync "].iter().any(|command| scan.text[from..start].contains(command));
     let joined = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
-    if joined && (octets || shell || (address && host.contains("::"))) && username::is_personal(&scan.text[start..at]) {
+    let placed = octets || shell || address && host.contains("::") || log_line::at_host(scan.text, at);
+    if joined && placed && username::is_personal(&scan.text[start..at]) {
         scan.push(start..at, Username, "user-at-host", SHAPED);
     }
 }

@@ -4,12 +4,15 @@
 pub(crate) mod address;
 pub(crate) mod bank;
 pub(crate) mod card;
+pub(crate) mod command;
 pub(crate) mod crypto;
 pub(crate) mod date_time;
 pub(crate) mod email;
 pub(crate) mod iban;
 pub(crate) mod ip;
+pub(crate) mod log_line;
 pub(crate) mod mac;
+pub(crate) mod name_field;
 pub(crate) mod national;
 pub(crate) mod person;
 pub(crate) mod phone;
@@ -54,11 +57,11 @@ pub(crate) static FORMATS: &[&[Format]] = &[
 #[cfg(test)]
 pub(crate) mod testing {
     use crate::entity::EntityType;
-    use crate::scan::find_in;
+    use crate::scan::{Stretch, find_in};
 
     /// The values of `entity` in `text`, as written, in order.
     pub(crate) fn found(entity: EntityType, text: &str) -> Vec<String> {
-        let findings = find_in(text, None, &[], |_| Vec::new(), |found| *found == entity).into_iter();
+        let findings = find_in(text, None, &[], |_| Vec::new(), Stretch::Whole, |found| *found == entity).into_iter();
         findings.map(|finding| text[finding.range].to_owned()).collect()
     }
 

@@ -5,20 +5,19 @@ use std::ops::Range;
 
 use crate::context::Class;
 use crate::entity::EntityType::{Email, Person};
-use crate::field::Field;
-use crate::formats::{ALONE, NAMED, SHAPED};
+use crate::formats::{ALONE, SHAPED};
 use crate::names::{self, Known};
 use crate::recognizers::{address, place};
-use crate::scan::{FieldValue, Found, Scan};
+use crate::scan::{Found, Scan};
 
 /// Most words of one name.
-const MAX_WORDS: usize = 6;
+pub(crate) const MAX_WORDS: usize = 6;
 /// Longest value that is taken for a name, in bytes.
-const MAX_NAME: usize = 80;
+pub(crate) const MAX_NAME: usize = 80;
 /// Most names that are looked for again.
 const MAX_PROPAGATED: usize = 64;
 
-const PARTICLES: [&str; 27] = [
+pub(crate) const PARTICLES: [&str; 27] = [
     "van", "von", "de", "der", "den", "del", "della", "di", "da", "dos", "du", "la", "le", "el", "al", "bin", "ibn",
     "ben", "ter", "zu", "af", "av", "y", "e", "das", "do", "van't",
 ];
@@ -155,7 +154,7 @@ fn is_contraction(word: &str) -> bool {
     )
 }
 
-fn word_end(text: &str, at: usize) -> usize {
+pub(crate) fn word_end(text: &str, at: usize) -> usize {
     let rest = &text.as_bytes()[at..];
     let letters = |from: usize| rest[from..].iter().take(MAX_NAME).take_while(|b| b.is_ascii_alphabetic()).count();
     let mut length = letters(0);
@@ -346,74 +345,6 @@ fn introduced_at(scan: &Scan<'_>, at: usize) -> bool {
         let sentence = between.starts_with('.') && mention.end - mention.start > LONGEST_SHORT_TITLE;
         between.bytes().all(|b| b" .:,'\"*\t\n\r".contains(&b)) && mention.end < at && !sentence
     })
-}
-
-/// The value of a field that holds a name or may hold one.
-pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
-    let text = &scan.text[value.range.clone()];
-    let named = matches!(value.field, Field::FirstName | Field::LastName | Field::FullName | Field::Name | Field::Role);
-    if !named || !(2..=MAX_NAME).contains(&text.len()) {
-        return;
-    }
-    let written_like_a_name =
-        text.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '\'' | '-' | '.' | ',' | '’'))
-            && text.split(' ').count() <= MAX_WORDS;
-    if !written_like_a_name || is_no_value(text) {
-        return;
-    }
-    let (fits, score) = match value.field {
-        Field::FirstName | Field::LastName => (value.quoted || is_capitalized(text), NAMED + 3),
-        Field::FullName => (value.quoted || is_capitalized(text), NAMED),
-        Field::Name | Field::Role => (looks_like_a_name(text, value.quoted), NAMED - 5),
-        _ => return,
-    };
-    if fits {
-        scan.push(value.range.clone(), Person, "name-field", score);
-    }
-}
-
-fn is_no_value(text: &str) -> bool {
-    [
-        "null",
-        "none",
-        "true",
-        "false",
-        "string",
-        "unknown",
-        "undefined",
-        "n/a",
-        "nan",
-        "test",
-        "name",
-        "anonymous",
-        "guest",
-        "admin",
-        "user",
-    ]
-    .iter()
-    .any(|word| text.eq_ignore_ascii_case(word))
-}
-
-/// Whether every word but particles begins with a capital.
-pub(crate) fn is_capitalized(text: &str) -> bool {
-    text.split([' ', ',']).filter(|word| !word.is_empty()).all(|word| {
-        let first = word.chars().next().unwrap_or(' ');
-        first.is_uppercase() || first.is_ascii_digit() || PARTICLES.contains(&word) || word.len() <= 3
-    }) && text.chars().any(char::is_uppercase)
-}
-
-fn looks_like_a_name(text: &str, quoted: bool) -> bool {
-    let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    let known: Vec<Known> = words.iter().map(|word| names::known(word)).collect();
-    let ordinary = known.iter().filter(|known| known.ordinary && !known.first && !known.last).count();
-    if known.iter().any(|known| known.thing) || !is_capitalized(text) {
-        return false;
-    }
-    match words.len() {
-        1 => known[0].first && !known[0].ordinary,
-        2..=5 => ordinary == 0 && (quoted || known.iter().any(|known| known.first || known.last)),
-        _ => false,
-    }
 }
 
 /// Finds the names that addresses of email repeat: `Adesua Kolade <adesua.k@…>`.

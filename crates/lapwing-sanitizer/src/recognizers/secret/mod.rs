@@ -4,6 +4,7 @@
 mod named;
 mod placeholder;
 mod rules;
+mod told;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,15 +15,19 @@ use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind as Matches, PatternID};
 
 use crate::checksum::entropy;
-use crate::context::Mention;
 use crate::entity::EntityType::{Secret, Username};
 use crate::field::Field;
 use crate::formats::{CHECKED, Format, NAMED, SHAPED};
 use crate::lexicon::Dictionary;
+use crate::recognizers::command::{self, PROGRAMS};
+use crate::recognizers::log_line;
 use crate::scan::{FieldValue, Scan};
+use crate::table;
 use named::Kind;
-use placeholder::is_placeholder;
+pub(crate) use placeholder::is_placeholder;
 use rules::{CARRIERS, GENERIC, PREFIXED, VENDORS};
+pub(crate) use told::told;
+use told::{CALLS, arguments};
 
 /// Tokens that begin with digits.
 pub(crate) static FORMATS: &[Format] = &[
@@ -71,14 +76,23 @@ pub(crate) enum Keyword {
     Call,
     /// `TODO(`: an account.
     Note,
-    /// `docker login -u`: an account and perhaps a password.
-    Login,
+    /// A command and its options; the program's number.
+    Command(u8),
+    /// The permissions of a file, behind which its owner stands.
+    Permissions,
+    /// What stands behind an account in brackets.
+    BehindAccount,
+    /// `:x:`, behind the account in a password file.
+    Passwd,
+    /// `insert into`, with the names of its columns and their values behind it.
+    Insert,
+    /// A terminal, before which the account of a session stands.
+    Terminal,
 }
 
 /// The words that tell of a secret or of an account without a long value.
 pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
-    let homes = list("/home/|/users/|\\users\\", Keyword::Home);
-    let calls = ".login(|.auth(|authenticate(|basicauth(|setcredentials(|usernamepasswordcredentials(";
+    let homes = list("/home/|/users/|\\users\\|:user/", Keyword::Home);
     // The halves of this one are too short for a value.
     let halves = (0..).zip(PREFIXED).filter(|(_, rule)| rule.name == "sidekiq");
     let halves = halves.map(|(number, _)| ("contribsys", Keyword::Prefix(number)));
@@ -86,9 +100,14 @@ pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
         .chain(halves)
         .chain(
             list("todo(|fixme(", Keyword::Note)
-                .chain(list("login -u |login --username |psql -u |mysql -u |mongosh -u ", Keyword::Login)),
+                .chain(list(log_line::PERMISSIONS, Keyword::Permissions))
+                .chain(list(log_line::BEHIND_ACCOUNT, Keyword::BehindAccount))
+                .chain(list("insert into ", Keyword::Insert))
+                .chain(list("pts/|tty", Keyword::Terminal))
+                .chain(list(":x:", Keyword::Passwd)),
         )
-        .chain(list(calls, Keyword::Call));
+        .chain((0..).zip(PROGRAMS).flat_map(|(number, program)| list(program.names, Keyword::Command(number))))
+        .chain(list(CALLS, Keyword::Call));
     list(CARRIERS, Keyword::Carrier).chain(list("-----begin", Keyword::Pem)).chain(accounts)
 }
 
@@ -182,8 +201,13 @@ fn follow(scan: &mut Scan<'_>, keyword: Keyword, start: usize, end: usize) {
         Keyword::Carrier => carried(scan, start, end),
         Keyword::Pem => pem(scan, start),
         Keyword::Home => super::username::home(scan, end, None),
-        Keyword::Call => argument(scan, end),
-        Keyword::Login => super::username::option(scan, end),
+        Keyword::Call => arguments(scan, end),
+        Keyword::Command(number) => command::read(scan, &PROGRAMS[usize::from(number)], end),
+        Keyword::Permissions => log_line::owner(scan, end - 1),
+        Keyword::BehindAccount => log_line::in_brackets(scan, start),
+        Keyword::Passwd => log_line::passwd(scan, start),
+        Keyword::Insert => table::insert(scan, end),
+        Keyword::Terminal => log_line::session(scan, start),
         Keyword::Note => super::username::home(scan, end, Some(b')')),
     }
 }
@@ -352,7 +376,8 @@ pub(crate) fn in_url(scan: &mut Scan<'_>, start: usize) {
     let Some(at) = rest[..length].iter().rposition(|b| *b == b'@') else { return };
     let colon = rest[..at].iter().position(|b| *b == b':');
     let user = start..start + colon.unwrap_or(at);
-    if super::username::is_personal(&scan.text[user.clone()]) {
+    let account = &scan.text[user.clone()];
+    if super::username::is_personal(account) || colon.is_some() && super::username::is_named(account) {
         scan.push(user.clone(), Username, "url-user", SHAPED);
     }
     let secret = match colon {
@@ -366,74 +391,23 @@ pub(crate) fn in_url(scan: &mut Scan<'_>, start: usize) {
     }
 }
 
-/// What follows "the password is".
-pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
-    const VERBS: [&str; 14] = [
-        " is: ", " is now ", " is ", " was ", " to ", ": ", " = ", " - ", " ist ", " est ", " es ", " è ", " é ",
-        " lautet ",
-    ];
-    let rest = &scan.text[mention.end..];
-    let bare = if rest.starts_with(' ') { Some(&" ") } else { None };
-    let stated = VERBS.iter().find(|verb| rest.starts_with(**verb));
-    let Some(verb) = stated.or(bare) else { return };
-    let body = rest[verb.len()..].trim_start_matches(['"', '\'', '`', ' ', '*', '“']);
-    let start = scan.text.len() - body.len();
-    let length =
-        body.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '”')).unwrap_or(body.len());
-    if length > 200 {
-        return;
+/// The account and the password of a data source without a scheme, whose `@` stands at `at`: `app:…@tcp(10.1.2.3:3306)`.
+pub(crate) fn in_dsn(scan: &mut Scan<'_>, at: usize) -> bool {
+    const MAX_CREDENTIALS: usize = 160;
+    if !["tcp(", "unix(", "tcp[", "udp("].iter().any(|network| scan.text[at + 1..].starts_with(network)) {
+        return false;
     }
-    let value = body[..length].trim_end_matches(['.', ',', ';', ')', '*', '?']);
-    let telling = value.bytes().any(|b| b.is_ascii_digit() || (b.is_ascii_punctuation() && b != b'-'))
-        || value.matches('-').count() >= 2
-        || value.bytes().skip(1).any(|b| b.is_ascii_uppercase());
-    let token = scan.text[mention.start..mention.end].to_ascii_lowercase().contains("token");
-    let pin = scan.text[mention.start..mention.end].to_ascii_lowercase().starts_with("pin");
-    let code = value.contains(['(', '{', '[', '=', '$']) && value.len() > 24;
-    if value.len()
-        >= if pin {
-            4
-        } else if token {
-            8
-        } else {
-            5
-        }
-        && telling
-        && (stated.is_some() || is_strong(value))
-        && !code
-        && !is_placeholder(value)
-    {
-        scan.push(start..start + value.len(), Secret, "told", NAMED);
+    let head = &scan.text.as_bytes()[at.saturating_sub(MAX_CREDENTIALS)..at];
+    let length = head.iter().rev().take_while(|b| b.is_ascii_graphic() && !b"\"'`<>(),".contains(b)).count();
+    let credentials = &scan.text[at - length..at];
+    let Some((account, password)) = credentials.split_once(':') else { return false };
+    if super::username::is_named(account) {
+        scan.push(at - length..at - length + account.len(), Username, "url-user", SHAPED);
     }
-}
-
-/// Whether a word is hardly anything but a password: `Tr0ub4dor`, `bluebird?42`.
-fn is_strong(value: &str) -> bool {
-    let has = |kind: fn(u8) -> bool| value.bytes().any(kind);
-    let sign = has(|b| b"!#$%&*?@^".contains(&b));
-    (8..=64).contains(&value.len())
-        && has(|b| b.is_ascii_digit())
-        && has(|b| b.is_ascii_lowercase())
-        && (sign || has(|b| b.is_ascii_uppercase()))
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&*?@^_-+".contains(&b))
-}
-
-/// The second of two words in quotes behind `login(` or `auth(`.
-fn argument(scan: &mut Scan<'_>, at: usize) {
-    const MAX_ARGUMENTS: usize = 160;
-    let end = floor(scan.text, at + MAX_ARGUMENTS).max(at);
-    let call = &scan.text[at..end];
-    let Some(quote) = call.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return };
-    let mut words = call.split(quote);
-    let (Some(_), Some(_), Some(between), Some(value), Some(_)) =
-        (words.next(), words.next(), words.next(), words.next(), words.next())
-    else {
-        return;
-    };
-    if between.trim() == "," && value.len() >= 5 && !value.contains(' ') && !is_placeholder(value) {
-        let start = at + (value.as_ptr() as usize - call.as_ptr() as usize);
-        scan.push(start..start + value.len(), Secret, "argument", NAMED);
+    if password.len() >= 2 && !is_placeholder(password) {
+        scan.push(at - password.len()..at, Secret, "url-password", CHECKED + 4);
     }
+    true
 }
 
 /// The value of a field that is named after a secret.
@@ -475,8 +449,11 @@ fn cookies(scan: &mut Scan<'_>, range: Range<usize>) {
     scan.cookies_read = end;
     let mut start = range.start;
     for cookie in scan.text[range.start..end].split(';') {
-        let name_end = cookie.find('=').map_or(0, |i| i + 1);
-        let value = cookie[name_end..].trim_end();
+        // The first value may stand alone, and other fields of a log may follow it: `sid=… ip=…`.
+        let word = cookie.trim_start();
+        let word = &cookie[..cookie.len() - word.len() + word.find(' ').unwrap_or(word.len())];
+        let name_end = word.find('=').filter(|i| *i + 1 < word.len()).map_or(0, |i| i + 1);
+        let value = word[name_end..].trim_end();
         let attribute = ["expires", "path", "domain", "max-age", "samesite", "priority", "version"]
             .iter()
             .any(|known| cookie.trim_start().to_ascii_lowercase().starts_with(known));
@@ -511,6 +488,8 @@ mod tests {
                 ("DB_PASSWORD=${DB_PASSWORD}", &[]),
                 ("the password is required", &[]),
                 ("max_tokens: 4096, prompt_tokens=616", &[]),
+                ("sql.Open(\"mysql\", \"app:Gnui4F8n@tcp(10.1.2.3:3306)/shop\")", &["Gnui4F8n"]),
+                ("\"recovery_codes\": [\"eeBj0YcovZ1d\", \"GNa0EZKLo4qW\"]", &["eeBj0YcovZ1d", "GNa0EZKLo4qW"]),
                 ("Cookie: theme=dark; session=9f8a7b6c5d4e3f2a1b0c", &["9f8a7b6c5d4e3f2a1b0c"]),
             ],
         );

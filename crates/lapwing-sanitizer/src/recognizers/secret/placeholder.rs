@@ -54,12 +54,12 @@ static TELLING_PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 });
 
 /// Whole values that say there is none.
-const WORDS: &str = " null none nil true false undefined string str int required optional empty password passwd secret token key api_key apikey hidden masked redacted \
-                     test testing user username admin example value text number boolean bool default unknown n/a yes no enabled disabled basic bearer \
+const WORDS: &str = " null none nil true false undefined string str int required empty password passwd secret token key api_key apikey hidden masked redacted \
+                     test testing user username admin example value text varchar secretstr bytes optional number boolean bool default unknown n/a yes no enabled disabled basic bearer \
                      changeit xxx yyy zzz required. reset incorrect wrong invalid expired correct missing weak strong stored encrypted hashed protected forgotten ";
 
 /// Whether `value` is no secret.
-pub(super) fn is_placeholder(value: &str) -> bool {
+pub(crate) fn is_placeholder(value: &str) -> bool {
     let first = value.as_bytes().first().copied().unwrap_or(b' ');
     let reference = matches!(first, b'$' | b'<' | b'{' | b'%' | b'*' | b'[' | b'&')
         || value.ends_with(['>', '}']) && value.contains(['<', '{']);

@@ -105,6 +105,14 @@ async fn the_stores_files_are_looked_after() {
     assert!(!refused.status.success() && error.contains("stop the server"), "{error}");
     server.terminate();
 
+    let forgotten = store("forget-position");
+    assert!(forgotten.status.success(), "{}", String::from_utf8_lossy(&forgotten.stderr));
+    let server = Server::up(dir.path());
+    server.send(&json!({"prompt": "second"})).await;
+    server.find("second", 1).await;
+    assert_eq!(server.search("first").await.len(), 1, "what is read again is not stored again");
+    server.terminate();
+
     let compacted = store("compact");
     assert!(compacted.status.success(), "{}", String::from_utf8_lossy(&compacted.stderr));
     let sealed: Value = serde_json::from_slice(&compacted.stdout).unwrap();

@@ -7,6 +7,7 @@ use lapwing_bus::{Source, topics};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::application;
 use crate::fault::Harm;
 use crate::installation::{Bus, Installation};
 use crate::load::{Item, Ledger, TOXIC};
@@ -50,11 +51,15 @@ pub async fn recovery(at: &Installation, tag: &str) -> Duration {
         if request.send().await.is_ok_and(|response| response.status().is_success()) {
             break;
         }
-        assert!(began.elapsed() < DEADLINE, "{tag}: nothing is taken any more");
+        assert!(began.elapsed() < DEADLINE, "{tag}: nothing is taken any more\n{}", at.last_words());
         sleep(PACE).await;
     }
     while all(at.store(), &format!("service:{tag}")).await.is_empty() {
-        assert!(began.elapsed() < DEADLINE, "{tag}: what was acknowledged does not become searchable");
+        assert!(
+            began.elapsed() < DEADLINE,
+            "{tag}: what was acknowledged does not become searchable\n{}",
+            at.last_words()
+        );
         sleep(PACE).await;
     }
     began.elapsed()
@@ -83,7 +88,7 @@ pub async fn settled(at: &mut Installation, tag: &str, ledger: &Ledger, harm: &H
         doubled: twice(&events),
         alerts_lost: toxic.filter(|item| !alerts.contains_key(item)).copied().collect(),
         alerts_doubled: twice(&alerts),
-        strange: events.keys().filter(|item| !sent.contains(item)).count() as u64,
+        strange: events.keys().filter(|item| item.0 < application::FIRST && !sent.contains(item)).count() as u64,
         faults: [ledger.faults.clone(), harm.faults.clone()].concat(),
     };
     if at.bus == Bus::Kafka {
@@ -94,7 +99,7 @@ pub async fn settled(at: &mut Installation, tag: &str, ledger: &Ledger, harm: &H
 }
 
 /// Every event that a query finds over all time.
-async fn all(store: &Server, query: &str) -> Vec<Value> {
+pub async fn all(store: &Server, query: &str) -> Vec<Value> {
     let (status, body) = store.get("/v1/export", &[("q", query), ("from", "0")]).await;
     let Value::String(lines) = body else { return Vec::new() };
     if status != 200 {
@@ -114,7 +119,7 @@ fn items_of(events: &[Value]) -> BTreeMap<Item, u32> {
     counts
 }
 
-fn item_of(event: &Value) -> Option<Item> {
+pub fn item_of(event: &Value) -> Option<Item> {
     let number = |name: &str| event["attrs"][name].as_u64().and_then(|number| u32::try_from(number).ok());
     Some((number("producer")?, number("number")?))
 }
@@ -159,9 +164,10 @@ async fn gaps(at: &mut Installation, harm: &Harm) -> Option<String> {
     at.removed += harm.removed;
     let began = Instant::now();
     loop {
-        let gaps = all(at.store(), "error.type:events_lost").await;
+        let mut gaps = all(at.store(), "error.type:events_lost").await;
+        gaps.retain(|event| event["attrs"]["gap"].is_object());
         let lost: u64 = gaps.iter().map(|gap| span(&gap["attrs"]["gap"])).sum();
-        let alerts = all(at.store(), "kind:alert AND rule:AID-20").await;
+        let alerts = all(at.store(), "kind:alert AND rule:AID-20 AND retention").await;
         if (at.removed..=at.removed + OTHERS).contains(&lost) && alerts.len() == gaps.len() {
             at.removed = lost;
             return None;
@@ -184,12 +190,13 @@ fn span(gap: &Value) -> u64 {
 #[derive(Debug, Default)]
 pub struct Disorder {
     pub events: u64,
-    /// An event that came after a later one of its session. Not counted where a producer repeats itself.
+    /// An event that came after a later one of its session. Not counted where a producer repeats itself, and where it
+    /// went on without an answer: two requests at once have no order.
     pub disordered: Vec<String>,
 }
 
 /// Reads the clean topic to its end.
-pub async fn disorder(source: &mut dyn Source) -> Disorder {
+pub async fn disorder(source: &mut dyn Source, unanswered: &BTreeSet<(String, Item)>) -> Disorder {
     let mut disorder = Disorder::default();
     let mut last: BTreeMap<String, u64> = BTreeMap::new();
     loop {
@@ -202,6 +209,9 @@ pub async fn disorder(source: &mut dyn Source) -> Disorder {
             let service = event["service"]["name"].as_str().unwrap_or_default();
             let ordered = event["session"].is_object() && !service.ends_with("repeats");
             let Some((producer, number)) = item_of(&event).filter(|_| ordered) else { continue };
+            if unanswered.contains(&(service.to_owned(), (producer, number))) {
+                continue;
+            }
             disorder.events += 1;
             let before = last.insert(format!("{service} {producer}"), number.into());
             if before.is_some_and(|before| before >= number.into()) {

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use lapwing_bus::{Record, Sink, Source, topics};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::installation::{Bus, Installation};
-use crate::load::{Habits, Load};
+use crate::load::{Habits, Ledger, Load};
+use crate::network::Network;
 use crate::random::Random;
+use crate::{application, broker, disk};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,13 @@ pub enum Fault {
     Queries,
     Poison,
     Repeats,
+    FullBus,
+    FullStore,
+    FullSpool,
+    KillEmitter,
+    Damage,
+    SlowDisk,
+    Clock,
     KillIngest,
     KillStore,
     KillDetector,
@@ -32,13 +39,21 @@ pub enum Fault {
     Rebalance,
     BrokerKill,
     BrokerAway,
+    Cut,
     RawPoison,
     Overrun,
+    Remade,
 }
 
 /// What a fault itself put in or took away.
 #[derive(Debug, Default)]
 pub struct Harm {
+    /// The service whose events are looked at.
+    pub tag: String,
+    /// What it sent beside the load.
+    pub ledger: Ledger,
+    /// How long it took until events could be searched again, if the fault has measured that.
+    pub recovery: Option<Duration>,
     /// SHA-256 of records that belong into the dead letters, each once.
     pub poison: Vec<String>,
     /// Records that were removed before they were read; the gap that is on record says the same.
@@ -47,7 +62,7 @@ pub struct Harm {
     pub faults: Vec<String>,
 }
 
-const EMBEDDED: [Fault; 11] = [
+const EMBEDDED: [Fault; 18] = [
     Fault::Kill,
     Fault::KillTwice,
     Fault::Pause,
@@ -59,9 +74,16 @@ const EMBEDDED: [Fault; 11] = [
     Fault::Queries,
     Fault::Poison,
     Fault::Repeats,
+    Fault::FullBus,
+    Fault::FullStore,
+    Fault::FullSpool,
+    Fault::KillEmitter,
+    Fault::Damage,
+    Fault::SlowDisk,
+    Fault::Clock,
 ];
 
-const KAFKA: [Fault; 12] = [
+const KAFKA: [Fault; 19] = [
     Fault::KillIngest,
     Fault::KillStore,
     Fault::KillDetector,
@@ -70,27 +92,41 @@ const KAFKA: [Fault; 12] = [
     Fault::Rebalance,
     Fault::BrokerKill,
     Fault::BrokerAway,
+    Fault::Cut,
     Fault::RawPoison,
     Fault::Repeats,
     Fault::Terminate,
+    Fault::FullStore,
+    Fault::KillEmitter,
+    Fault::Damage,
+    Fault::SlowDisk,
+    Fault::Clock,
     Fault::Overrun,
+    Fault::Remade,
 ];
 
 /// A service may take this much memory under a burst.
 const MEMORY_MIB: u64 = 512;
 
-/// The lag of ingest is measured this often, and a request may be under way.
-const LAG_INTERVAL: Duration = Duration::from_secs(3);
-
 /// A stop under load may take this long, as `server.shutdown_timeout_s` says, and a moment for the process to end.
 const STOP: Duration = Duration::from_secs(11);
 
 impl Fault {
-    pub fn of(bus: Bus) -> Vec<Self> {
+    pub fn of(bus: Bus) -> &'static [Self] {
         match bus {
-            Bus::Embedded => EMBEDDED.to_vec(),
-            Bus::Kafka => KAFKA.to_vec(),
+            Bus::Embedded => &EMBEDDED,
+            Bus::Kafka => &KAFKA,
         }
+    }
+
+    /// Whether it takes long, or tells little that the others do not: left out of the short form.
+    pub fn is_long(self) -> bool {
+        matches!(self, Self::KillTwice | Self::HalfState | Self::KillDetector | Self::BrokerAway)
+    }
+
+    /// Whether it needs a disk that can be filled.
+    pub fn needs_small_disk(self) -> bool {
+        matches!(self, Self::FullBus | Self::FullStore | Self::FullSpool)
     }
 
     pub fn name(self) -> &'static str {
@@ -114,6 +150,13 @@ impl Fault {
             Self::Queries => ("queries", "a storm of slow queries"),
             Self::Poison => ("poison", "a tenth of the items is no event"),
             Self::Repeats => ("repeats", "events come again, late and in another order"),
+            Self::FullBus => ("full-bus", "the disk of the embedded log, or of all data, is full for a while"),
+            Self::FullStore => ("full-store", "the disk of the store is full for a while"),
+            Self::FullSpool => ("full-spool", "the disk of an emitter's spool is full while its front door is away"),
+            Self::KillEmitter => ("kill-emitter", "kill -9 of an application that emits through a spool"),
+            Self::Damage => ("damage", "a bit turns over in a file of a partition of the store"),
+            Self::SlowDisk => ("slow-disk", "what becomes durable takes its time"),
+            Self::Clock => ("clock", "the clock jumps by an hour, and back"),
             Self::KillIngest => ("kill-ingest", "kill -9 of ingest"),
             Self::KillStore => ("kill-store", "kill -9 of the store"),
             Self::KillDetector => ("kill-detector", "kill -9 of the detector"),
@@ -121,8 +164,10 @@ impl Fault {
             Self::Rebalance => ("rebalance", "a second ingest joins and is killed or leaves in mid-batch"),
             Self::BrokerKill => ("broker-kill", "kill -9 of the broker"),
             Self::BrokerAway => ("broker-away", "the broker does not answer for some seconds"),
+            Self::Cut => ("cut", "the network between ingest and the broker is cut, silent or slow"),
             Self::RawPoison => ("raw-poison", "records that are no events, straight on the raw topic"),
             Self::Overrun => ("overrun", "records are removed before a stopped ingest has read them"),
+            Self::Remade => ("remade", "a topic is deleted and made again"),
         }
     }
 
@@ -131,8 +176,8 @@ impl Fault {
     }
 
     /// Does it, and undoes it.
-    pub async fn inject(self, at: &mut Installation, load: &Load, random: &mut Random) -> Harm {
-        let mut harm = Harm::default();
+    pub async fn inject(self, at: &mut Installation, load: &Load, tag: &str, random: &mut Random) -> Harm {
+        let mut harm = Harm { tag: tag.to_owned(), ..Harm::default() };
         match self {
             Self::Kill => again(at, "up"),
             Self::KillTwice => {
@@ -141,17 +186,9 @@ impl Fault {
                 again(at, "up");
             }
             Self::Pause => pause(at, "up", random.millis(1000, 4000)).await,
-            Self::Terminate => {
-                let role = at.roles()[usize::try_from(random.below(at.roles().len() as u64)).unwrap()];
-                let began = Instant::now();
-                let ended_well = tokio::task::block_in_place(|| at.terminate(role));
-                if !ended_well || began.elapsed() > STOP {
-                    harm.faults.push(format!("{role} took {:?} to stop, well: {ended_well}", began.elapsed()));
-                }
-                at.bring_up(role);
-            }
-            Self::TornLog => torn_log(at, random),
-            Self::HalfState => half_state(at, random),
+            Self::Terminate => terminate(at, random, &mut harm),
+            Self::TornLog => disk::torn_log(at, random),
+            Self::HalfState => disk::half_state(at, random),
             Self::Points => points(at, random).await,
             Self::Burst => burst(at, load, random, &mut harm).await,
             Self::Queries => queries(at, random).await,
@@ -172,8 +209,23 @@ impl Fault {
                 sleep(random.millis(4000, 12_000)).await;
                 at.signal_broker("-CONT");
             }
-            Self::RawPoison => raw_poison(at, random, &mut harm).await,
-            Self::Overrun => overrun(at, load, random, &mut harm).await,
+            Self::Cut => cut(at, random).await,
+            Self::RawPoison => broker::raw_poison(at, random, &mut harm).await,
+            Self::Overrun => broker::overrun(at, load, random, &mut harm).await,
+            Self::Remade => broker::remade(at, load, random, &mut harm).await,
+            Self::FullBus => {
+                let part = ["data/bus", "data"][random.index(2)];
+                disk::full(at, "up", part, random, &mut harm).await;
+            }
+            Self::FullStore => {
+                let role = if at.bus == Bus::Embedded { "up" } else { "store" };
+                disk::full(at, role, "data/index", random, &mut harm).await;
+            }
+            Self::FullSpool => application::full_spool(at, random, &mut harm).await,
+            Self::KillEmitter => application::kill(at, random, &mut harm).await,
+            Self::Damage => disk::damage(at, random, &mut harm).await,
+            Self::SlowDisk => disk::slow(at, random).await,
+            Self::Clock => clock(at, random).await,
         }
         harm
     }
@@ -185,38 +237,45 @@ fn again(at: &mut Installation, name: &'static str) {
     at.bring_up(name);
 }
 
+fn terminate(at: &mut Installation, random: &mut Random, harm: &mut Harm) {
+    let role = at.roles()[random.index(at.roles().len())];
+    let began = Instant::now();
+    let ended_well = block_in_place(|| at.terminate(role));
+    if !ended_well || began.elapsed() > STOP {
+        harm.faults.push(format!("{role} took {:?} to stop, well: {ended_well}", began.elapsed()));
+    }
+    at.bring_up(role);
+}
+
+/// The network fails for some time. What was on its way through a silent one arrives late, or never.
+async fn cut(at: &mut Installation, random: &mut Random) {
+    let late = Duration::from_millis(1 + random.below(300));
+    let network = [Network::Cut, Network::Silent, Network::Slow(late)][random.index(3)];
+    at.network(network);
+    sleep(random.millis(2000, 12_000)).await;
+    if network == Network::Silent && random.one_in(2) {
+        at.network(Network::Cut);
+        sleep(Duration::from_millis(200)).await;
+    }
+    at.network(Network::Whole);
+}
+
+/// The clocks that the process reads jump by an hour while it works, and back when it is started again.
+async fn clock(at: &mut Installation, random: &mut Random) {
+    let role = at.roles()[random.index(at.roles().len())];
+    let (jump, reads) = ([3600, -3600][random.index(2)], 1 + random.below(100));
+    at.kill(role);
+    let clocks = ["clock", "bus::clock"].map(|clock| format!("{clock}={reads}*off->return({jump})"));
+    at.bring_up_with(role, &[("FAILPOINTS", &clocks.join(";"))]);
+    sleep(random.millis(3000, 6000)).await;
+    at.kill(role);
+    at.bring_up(role);
+}
+
 async fn pause(at: &mut Installation, name: &str, time: Duration) {
     at.signal(name, "-STOP");
     sleep(time).await;
     at.signal(name, "-CONT");
-}
-
-/// What a power cut leaves behind a write that was not acknowledged.
-fn torn_log(at: &mut Installation, random: &mut Random) {
-    at.kill("up");
-    let bus = at.home("up").join("data/bus");
-    let journal = crate::support::files_below(&bus)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
-        .max_by_key(|path| path.metadata().unwrap().modified().unwrap())
-        .unwrap_or_else(|| panic!("no journal below {}", bus.display()));
-    let length = usize::try_from(1 + random.below(2000)).unwrap();
-    append(&journal, &random.bytes(length));
-    at.bring_up("up");
-}
-
-fn append(path: &std::path::Path, bytes: &[u8]) {
-    use std::io::Write;
-    std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
-}
-
-fn half_state(at: &mut Installation, random: &mut Random) {
-    at.kill("up");
-    let folder = at.home("up").join("data/detector");
-    std::fs::create_dir_all(&folder).unwrap();
-    let length = usize::try_from(random.below(5000)).unwrap();
-    std::fs::write(folder.join("state.new"), random.bytes(length)).unwrap();
-    at.bring_up("up");
 }
 
 /// The places in the code where a write becomes durable, with the role they are in over Kafka.
@@ -231,7 +290,7 @@ const POINTS: [(&str, Option<&str>); 6] = [
 
 async fn points(at: &mut Installation, random: &mut Random) {
     let points: Vec<_> = POINTS.iter().filter(|(_, role)| at.bus == Bus::Embedded || role.is_some()).collect();
-    let (point, role) = points[usize::try_from(random.below(points.len() as u64)).unwrap()];
+    let (point, role) = points[random.index(points.len())];
     let role = if at.bus == Bus::Embedded { "up" } else { role.unwrap() };
     at.kill(role);
     // Not at the first passes, or it would never get ready.
@@ -269,68 +328,6 @@ async fn rebalance(at: &mut Installation, random: &mut Random) {
     sleep(random.millis(500, 3000)).await;
     match random.one_in(2) {
         true => at.kill("ingest-second"),
-        false => assert!(tokio::task::block_in_place(|| at.terminate("ingest-second"))),
+        false => assert!(block_in_place(|| at.terminate("ingest-second"))),
     }
-}
-
-async fn raw_poison(at: &Installation, random: &mut Random, harm: &mut Harm) {
-    let sink = at.sink();
-    for _ in 0..20 {
-        let length = usize::try_from(1 + random.below(200)).unwrap();
-        let value = [b"{\"prompt\":".as_slice(), &random.bytes(length)].concat();
-        let digest = Sha256::digest(&value);
-        harm.poison.push(digest.iter().map(|byte| format!("{byte:02x}")).collect());
-        sink.send(topics::RAW, vec![Record { value: value.into(), ..Record::default() }]).await.unwrap();
-    }
-}
-
-/// Puts records on the raw topic that nobody reads, and removes them as retention would.
-async fn overrun(at: &mut Installation, load: &Load, random: &mut Random, harm: &mut Harm) {
-    let partitions = u64::from(at.kafka().partitions);
-    // Nothing that was acknowledged may be among what is removed.
-    load.pause();
-    sleep(LAG_INTERVAL).await;
-    while !at.front_metrics().await.contains("\nlapwing_ingest_lag_records 0\n") {
-        sleep(LAG_INTERVAL).await;
-    }
-    assert!(tokio::task::block_in_place(|| at.terminate("ingest")));
-    let sink = at.sink();
-    let count = 1 + random.below(50);
-    let doomed = |number: u64| Record {
-        key: Some(format!("doomed-{}", number % (2 * partitions)).into()),
-        value: format!(r#"{{"prompt":"doomed","number":{number}}}"#).into(),
-        ..Record::default()
-    };
-    let mut before = at.reader(topics::RAW);
-    sink.send(topics::RAW, (0..count).map(doomed).collect()).await.unwrap();
-    let mut ends = std::collections::BTreeMap::new();
-    let mut doomed_seen = 0;
-    while doomed_seen < count {
-        for message in before.next_batch(1000, Duration::from_secs(10)).await.unwrap().messages {
-            let value: Value = serde_json::from_slice(&message.record.value).unwrap_or_default();
-            doomed_seen += u64::from(value["prompt"] == "doomed" && value["number"].as_u64() < Some(count));
-            ends.insert(message.partition, message.offset + 1);
-        }
-    }
-    remove_below(at, &ends);
-    harm.removed = count;
-    at.bring_up("ingest");
-    load.times(1);
-}
-
-fn remove_below(at: &Installation, ends: &std::collections::BTreeMap<i32, i64>) {
-    let places: Vec<Value> = ends
-        .iter()
-        .map(|(partition, end)| serde_json::json!({"topic": topics::RAW, "partition": partition, "offset": end}))
-        .collect();
-    let file = at.home("ingest").join("remove.json");
-    std::fs::write(&file, serde_json::json!({"version": 1, "partitions": places}).to_string()).unwrap();
-    let script = crate::support::repository().join("tests/support/kafka/broker.sh");
-    let output = std::process::Command::new(script)
-        .args(["tool", "org.apache.kafka.tools.DeleteRecordsCommand", "--bootstrap-server", at.brokers()])
-        .arg("--offset-json-file")
-        .arg(file)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,9 +1,11 @@
 //! The processes under test, over one of the buses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use lapwing_bus::embedded::{Embedded, EmbeddedConfig};
@@ -12,7 +14,9 @@ use lapwing_bus::{Source, Start, Subscription};
 use tempfile::TempDir;
 
 use crate::check::{self, Disorder};
-use crate::support::{Server, repository, wait_for};
+use crate::load::Item;
+use crate::network::{Network, Proxy};
+use crate::support::{DEADLINE, Server, command, lapwing, repository, wait_for};
 
 /// What the processes talk over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,11 +34,17 @@ pub struct Installation {
     broker: String,
     ports: BTreeMap<&'static str, u16>,
     running: BTreeMap<&'static str, Server>,
+    /// Between ingest and the broker.
+    proxy: Option<(u16, Proxy)>,
+    /// What each process of this run logged, those that have ended included.
+    logs: Vec<(&'static str, Arc<Mutex<String>>)>,
     peaks: BTreeMap<u32, u64>,
     /// When something was last healed.
     pub healed: Instant,
     /// Records that faults removed before they were read, over all runs.
     pub removed: u64,
+    /// Events that were sent and not acknowledged, of all runs.
+    pub unanswered: BTreeSet<(String, Item)>,
 }
 
 impl Installation {
@@ -43,16 +53,22 @@ impl Installation {
             Bus::Embedded => String::new(),
             Bus::Kafka => std::env::var("LAPWING_TEST_KAFKA").expect("no broker: use `make faults`"),
         };
-        let (ports, running, peaks) = Default::default();
+        let proxy = match bus {
+            Bus::Embedded => None,
+            Bus::Kafka => Some(proxy().await),
+        };
         let mut installation = Self {
             bus,
             folder: TempDir::new().unwrap(),
             broker,
-            ports,
-            running,
-            peaks,
+            ports: BTreeMap::new(),
+            running: BTreeMap::new(),
+            proxy,
+            logs: Vec::new(),
+            peaks: BTreeMap::new(),
             healed: Instant::now(),
             removed: 0,
+            unanswered: BTreeSet::new(),
         };
         installation.roles().iter().for_each(|role| installation.bring_up(role));
         installation
@@ -74,22 +90,59 @@ impl Installation {
     /// As `bring_up`, with more in the environment.
     pub fn bring_up_with(&mut self, name: &'static str, more: &[(&str, &str)]) {
         self.healed = Instant::now();
-        let role = name.split('-').next().unwrap();
-        let home = self.home(name);
+        let (role, home) = (role_of(name), self.home(name));
         std::fs::create_dir_all(&home).unwrap();
+        let environment = self.environment(name);
+        let environment: Vec<(&str, &str)> = environment.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let server = Server::start(role, &home, &[&environment, more].concat());
+        self.logs.push((name, Arc::clone(&server.log)));
+        self.running.insert(name, server);
+    }
+
+    fn environment(&mut self, name: &'static str) -> Vec<(&'static str, String)> {
         let port = *self.ports.entry(name).or_insert_with(free_port);
-        let listen = format!("127.0.0.1:{port}");
         let keys = self.folder.path().join("pseudonym.keys");
         let mut environment = vec![
-            ("LAPWING__SERVER__LISTEN", listen.as_str()),
-            ("LAPWING__SECRETS__PSEUDONYM_KEYS_FILE", keys.to_str().unwrap()),
+            ("LAPWING__SERVER__LISTEN", format!("127.0.0.1:{port}")),
+            ("LAPWING__SECRETS__PSEUDONYM_KEYS_FILE", keys.to_str().unwrap().to_owned()),
         ];
-        if self.bus == Bus::Kafka {
-            environment.extend([("LAPWING__BUS__KIND", "kafka"), ("LAPWING__BUS__KAFKA__BROKERS", &self.broker)]);
+        if let Some((port, _)) = &self.proxy {
+            let brokers = if role_of(name) == "ingest" { format!("127.0.0.1:{port}") } else { self.broker.clone() };
+            environment.extend([("LAPWING__BUS__KIND", "kafka".to_owned()), ("LAPWING__BUS__KAFKA__BROKERS", brokers)]);
         }
-        environment.extend(more);
-        let server = Server::start(role, &home, &environment);
-        self.running.insert(name, server);
+        environment
+    }
+
+    /// Lets the stopped process that has the store read the bus from its beginning.
+    pub fn forget_position(&self, name: &str) {
+        let data = self.home(name).join("data");
+        let forgotten = lapwing(&["store", "forget-position"], &[("LAPWING__DATA__DIR", data.to_str().unwrap())]);
+        assert!(forgotten.status.success(), "{}", String::from_utf8_lossy(&forgotten.stderr));
+    }
+
+    /// Starts a process that should not go on: whether it ended with an error, and what it logged.
+    pub fn refuses(&mut self, name: &'static str) -> (bool, String) {
+        let (home, environment) = (self.home(name), self.environment(name));
+        let environment: Vec<(&str, &str)> = environment.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let mut child = command(role_of(name), &home, &environment).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).map(|_| log).unwrap_or_default()
+        });
+        let began = Instant::now();
+        let ended = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break !status.success(),
+                None if began.elapsed() > DEADLINE => break false,
+                None => std::thread::park_timeout(std::time::Duration::from_millis(20)),
+            }
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        let log = reader.join().unwrap();
+        self.logs.push((name, Arc::new(Mutex::new(log.clone()))));
+        (ended, log)
     }
 
     /// Waits until a process has ended by itself; false if it does not.
@@ -111,6 +164,18 @@ impl Installation {
         self.running.remove(name).unwrap().terminate().success()
     }
 
+    /// SIGTERM, after which it must end well.
+    pub fn stop(&mut self, name: &str) {
+        assert!(self.terminate(name), "{name} did not end well");
+    }
+
+    /// What is between ingest and the broker becomes so.
+    pub fn network(&mut self, network: Network) {
+        let (_, proxy) = self.proxy.as_ref().expect("there is a network over Kafka only");
+        proxy.becomes(network);
+        self.healed = Instant::now();
+    }
+
     /// Sends a signal, such as `-STOP`.
     pub fn signal(&mut self, name: &str, signal: &str) {
         self.running[name].signal(signal);
@@ -126,9 +191,36 @@ impl Installation {
         &self.running[self.roles()[0]].url
     }
 
-    /// The metrics of the process that takes events.
-    pub async fn front_metrics(&self) -> String {
-        self.running[self.roles()[0]].metrics().await
+    /// The process that takes events.
+    pub fn front_server(&self) -> &Server {
+        &self.running[self.roles()[0]]
+    }
+
+    /// What a process has logged since it was started.
+    pub fn log_of(&self, name: &str) -> String {
+        self.running[name].log.lock().unwrap().clone()
+    }
+
+    /// Forgets the logs of processes that have ended.
+    pub fn forget_logs(&mut self) {
+        self.logs.retain(|(_, log)| Arc::strong_count(log) > 1);
+    }
+
+    /// The last lines of what every process has logged, in the order in which they were started.
+    pub fn last_words(&self) -> String {
+        let mut words = String::new();
+        for (name, log) in &self.logs {
+            let log = log.lock().unwrap();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+            words.push_str(&format!(
+                "---- {name}, the last {} of {} lines\n{}\n",
+                last.len(),
+                lines.len(),
+                last.join("\n")
+            ));
+        }
+        words
     }
 
     /// Where they are searched.
@@ -192,7 +284,7 @@ impl Installation {
     /// Stops everything and looks at the order on the clean topic.
     pub async fn finish(mut self) -> Disorder {
         for name in self.running.keys().copied().collect::<Vec<_>>() {
-            assert!(self.terminate(name), "{name} did not end well");
+            self.stop(name);
         }
         let topic = lapwing_bus::topics::CLEAN;
         let mut source: Box<dyn Source> = match self.bus {
@@ -202,8 +294,24 @@ impl Installation {
                 Box::new(bus.source(from_beginning(topic)).unwrap())
             }
         };
-        check::disorder(source.as_mut()).await
+        check::disorder(source.as_mut(), &self.unanswered).await
     }
+}
+
+/// So many lines of each log are shown after a failure.
+const LAST_LINES: usize = 60;
+
+fn role_of(name: &'static str) -> &'static str {
+    name.split('-').next().unwrap()
+}
+
+/// Between the two ports of the broker's second listener, with the one that clients are to use.
+async fn proxy() -> (u16, Proxy) {
+    let folder = std::env::var("LAPWING_TEST_KAFKA_DIR").expect("no broker: use `make faults`");
+    let ports = std::fs::read_to_string(PathBuf::from(folder).join("proxied")).unwrap();
+    let (to, listen) = ports.trim().split_once(' ').unwrap();
+    let listen = listen.parse().unwrap();
+    (listen, Proxy::start(listen, to.parse().unwrap()).await)
 }
 
 fn from_beginning(topic: &str) -> Subscription {

@@ -59,10 +59,21 @@ pub struct Load {
     base_rate: u32,
 }
 
+impl Ledger {
+    pub fn add(&mut self, other: Self) {
+        let Self { acknowledged, unanswered, pushed_back, refused, faults } = other;
+        self.acknowledged.extend(acknowledged);
+        self.unanswered.extend(unanswered);
+        self.pushed_back += pushed_back;
+        self.refused += refused;
+        self.faults.extend(faults);
+    }
+}
+
 impl Load {
     pub fn start(front: &str, tag: &str, rate: u32, habits: Habits, seed: u64) -> Self {
         let (stop, shared) = (CancellationToken::new(), Arc::new(AtomicU32::new(rate)));
-        let (mut producers, beginning_ms) = (JoinSet::new(), yesterday_ms());
+        let (mut producers, beginning_ms) = (JoinSet::new(), days_ago_ms(1));
         for number in 0..PRODUCERS + CROWD {
             let producer = Producer {
                 http: reqwest::Client::new(),
@@ -95,12 +106,7 @@ impl Load {
         self.stop.cancel();
         let mut all = Ledger::default();
         while let Some(ledger) = self.producers.join_next().await {
-            let Ledger { acknowledged, unanswered, pushed_back, refused, faults } = ledger.unwrap();
-            all.acknowledged.extend(acknowledged);
-            all.unanswered.extend(unanswered);
-            all.pushed_back += pushed_back;
-            all.refused += refused;
-            all.faults.extend(faults);
+            all.add(ledger.unwrap());
         }
         all
     }
@@ -147,9 +153,9 @@ impl Producer {
         let mut items: Vec<Value> = numbers.iter().map(|number| self.event(*number)).collect();
         let mut poison = 0;
         if self.habits.poison {
-            let at = usize::try_from(self.random.below(items.len() as u64)).unwrap();
+            let at = self.random.index(items.len());
             let bad = [json!(17), json!("no event"), json!({"kind": "alert"}), json!({"ts": "2100-01-01T00:00:00Z"})];
-            items.insert(at, bad[usize::try_from(self.random.below(4)).unwrap()].clone());
+            items.insert(at, bad[self.random.index(4)].clone());
             poison = 1;
         }
         let answer = self.post(&items).await;
@@ -214,8 +220,8 @@ impl Producer {
     }
 }
 
-/// Yesterday, in milliseconds: late, but not past its retention.
-pub fn yesterday_ms() -> u64 {
+/// So many days ago, in milliseconds.
+pub fn days_ago_ms(days: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap() - 86_400_000
+    u64::try_from(now.as_millis()).unwrap() - days * 86_400_000
 }

@@ -5,10 +5,15 @@
 //! One installation serves all runs of a bus, as in life: what a fault left behind is there when the next one comes.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, dead_code)]
 
+mod application;
+mod broker;
 mod check;
+mod disk;
 mod fault;
 mod installation;
 mod load;
+mod network;
+mod preload;
 mod random;
 mod report;
 #[path = "../support/mod.rs"]
@@ -19,6 +24,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
+use crate::application::Emission;
+use crate::disk::SmallDisk;
 use crate::fault::Fault;
 use crate::installation::{Bus, Installation};
 use crate::load::Load;
@@ -43,6 +50,12 @@ struct Arguments {
     /// Only faults whose name contains this.
     #[arg(long)]
     only: Option<String>,
+    /// Also those faults that the short form leaves out, as more than one round has them.
+    #[arg(long)]
+    long: bool,
+    /// Put so many events into the store before the first fault.
+    #[arg(long, default_value_t = 0)]
+    preload: u32,
     /// Events a second.
     #[arg(long, default_value_t = 500)]
     rate: u32,
@@ -52,33 +65,50 @@ struct Arguments {
     /// Given by `cargo bench` and `cargo test`.
     #[arg(long, hide = true)]
     bench: bool,
+    #[command(flatten)]
+    emission: Emission,
 }
 
 impl Arguments {
-    fn faults(&self) -> Vec<Fault> {
-        let wanted = |fault: &Fault| self.only.as_deref().is_none_or(|part| fault.name().contains(part));
-        Fault::of(self.bus).into_iter().filter(wanted).collect()
+    /// What was asked for, and what of it cannot be done here.
+    fn faults(&self) -> (Vec<Fault>, Vec<Fault>) {
+        let long = self.long || self.rounds > 1 || self.duration.is_some() || self.only.is_some();
+        let wanted = |fault: &Fault| match &self.only {
+            Some(part) => fault.name().contains(part.as_str()),
+            None => long || !fault.is_long(),
+        };
+        let faults = Fault::of(self.bus).iter().copied().filter(wanted);
+        let has_small_disk = SmallDisk::is_possible();
+        faults.partition(|fault| has_small_disk || !fault.needs_small_disk())
     }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let faults = arguments.faults();
-    if arguments.list {
-        faults.iter().for_each(|fault| println!("{:<12} {}", fault.name(), fault.about()));
+    if arguments.emission.run().is_some() {
         return ExitCode::SUCCESS;
     }
-    assert!(!faults.is_empty(), "no fault has that name; see --list");
+    if arguments.list {
+        let faults = Fault::of(arguments.bus).iter();
+        faults.for_each(|fault| println!("{:<12} {}", fault.name(), fault.about()));
+        return ExitCode::SUCCESS;
+    }
+    let (faults, impossible) = arguments.faults();
+    if faults.is_empty() && impossible.is_empty() {
+        println!("no fault over this bus has that name; see --list");
+        return ExitCode::SUCCESS;
+    }
     let report = tokio::runtime::Runtime::new().unwrap().block_on(run(&arguments, &faults));
     println!("\n{report}");
+    impossible.iter().for_each(|fault| println!("{}: not injected, only root may mount a small disk", fault.name()));
     if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(arguments: &Arguments, faults: &[Fault]) -> Report {
     let began = Instant::now();
-    let mut random = Random::new(arguments.seed);
     let mut report = Report::new(arguments.bus, arguments.seed);
     let mut installation = Installation::start(arguments.bus).await;
+    preload::fill(&installation, arguments.preload).await;
     for round in 0.. {
         let enough = match arguments.duration {
             Some(seconds) => began.elapsed() >= Duration::from_secs(seconds),
@@ -88,10 +118,14 @@ async fn run(arguments: &Arguments, faults: &[Fault]) -> Report {
             break;
         }
         for fault in faults {
-            let seed = random.next();
             let tag = format!("f{}-{round}-{}", arguments.seed, fault.name());
-            let run = one(&mut installation, *fault, &tag, arguments.rate, Random::new(seed)).await;
+            eprintln!("{tag} begins");
+            let random = Random::named(arguments.seed, &format!("{round} {}", fault.name()));
+            let run = one(&mut installation, *fault, &tag, arguments.rate, random).await;
             eprintln!("{run}");
+            if !run.found.is_clean() {
+                eprintln!("{}", installation.last_words());
+            }
             report.add(run);
         }
     }
@@ -101,13 +135,17 @@ async fn run(arguments: &Arguments, faults: &[Fault]) -> Report {
 
 /// One fault under load, from a random moment on; then what was promised is checked.
 async fn one(installation: &mut Installation, fault: Fault, tag: &str, rate: u32, mut random: Random) -> Run {
+    installation.forget_logs();
     let mut load = Load::start(installation.front(), tag, rate, fault.habits(), random.next());
     tokio::time::sleep(random.millis(300, 1500)).await;
     installation.healed = Instant::now();
-    let harm = fault.inject(installation, &load, &mut random).await;
-    let recovery = check::recovery(installation, &format!("{tag}-probe")).await;
+    let mut harm = fault.inject(installation, &load, tag, &mut random).await;
+    let recovered = check::recovery(installation, &format!("{tag}-probe")).await;
     tokio::time::sleep(random.millis(200, 800)).await;
-    let ledger = load.stop().await;
+    let mut ledger = load.stop().await;
+    installation.unanswered.extend(ledger.unanswered.iter().map(|item| (tag.to_owned(), *item)));
+    ledger.add(std::mem::take(&mut harm.ledger));
+    let recovery = harm.recovery.unwrap_or(recovered);
     let found = check::settled(installation, tag, &ledger, &harm).await;
     Run { fault, tag: tag.to_owned(), recovery, peak_mib: installation.peak_mib(), ledger, harm, found }
 }

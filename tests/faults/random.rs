@@ -11,6 +11,13 @@ impl Random {
         Self(seed)
     }
 
+    /// As `new`, for one of several things that each have a name.
+    pub fn named(seed: u64, name: &str) -> Self {
+        let mut random = Self(seed);
+        name.bytes().for_each(|byte| random.0 = random.next() ^ u64::from(byte));
+        random
+    }
+
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -22,6 +29,11 @@ impl Random {
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
+    }
+
+    /// An index into so many things.
+    pub fn index(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(count as u64)).unwrap()
     }
 
     /// True once in so many times.

@@ -24,7 +24,7 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tag, recovery, ledger, found, .. } = self;
         let (acknowledged, unanswered) = (ledger.acknowledged.len(), ledger.unanswered.len());
-        write!(f, "{tag}: {acknowledged} acknowledged, {unanswered} unanswered, ")?;
+        write!(f, "{tag}: {acknowledged} acknowledged, {unanswered} not, ")?;
         write!(f, "{} refused, {} pushed back, recovered in {recovery:.1?}", ledger.refused, ledger.pushed_back)?;
         if !found.is_clean() {
             let Found { lost, doubled, alerts_lost, alerts_doubled, strange, faults } = found;
@@ -39,6 +39,7 @@ impl fmt::Display for Run {
                 }
             }
             write!(f, "\n  {strange} that nobody sent; {faults:?}")?;
+            write!(f, "\n  the seed is in the name, f<seed>-<round>-<fault>: --seed <seed> --only <fault>")?;
         }
         Ok(())
     }

@@ -44,18 +44,7 @@ impl Server {
 
     /// `lapwing ROLE` with its data in `dir`, once it says that it is ready.
     pub fn start(role: &str, dir: &Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(LAPWING)
-            .arg(role)
-            .current_dir(dir)
-            .env("LAPWING__DATA__DIR", dir.join("data"))
-            .env("LAPWING__SERVER__LISTEN", "127.0.0.1:0")
-            .env("LAPWING__OTLP__HTTP_LISTEN", "127.0.0.1:0")
-            .env("LAPWING__OTLP__GRPC_LISTEN", "127.0.0.1:0")
-            .env("LAPWING__TELEMETRY__FORMAT", "json")
-            .envs(environment.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(role, dir, environment).stderr(Stdio::piped()).spawn().unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let log = Arc::new(Mutex::new(String::new()));
         let (tell, told) = std::sync::mpsc::channel();
@@ -130,6 +119,13 @@ impl Server {
         found
     }
 
+    /// What it says of whether it is ready, part by part; nothing while it does not answer.
+    #[allow(dead_code, reason = "not every test that shares this file asks")]
+    pub async fn readiness(&self) -> String {
+        let answer = answer(self.http.get(format!("{}/readyz", self.url))).await;
+        answer.map(|(_, parts)| parts.to_string()).unwrap_or_default()
+    }
+
     /// The metrics as text.
     pub async fn metrics(&self) -> String {
         self.http.get(format!("{}/metrics", self.url)).send().await.unwrap().text().await.unwrap()
@@ -185,6 +181,21 @@ impl Drop for Server {
             eprintln!("log of {}:\n{}", self.url, self.log.lock().unwrap());
         }
     }
+}
+
+/// What starts `lapwing ROLE` with its data in `dir`.
+pub fn command(role: &str, dir: &Path, environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(LAPWING);
+    command
+        .arg(role)
+        .current_dir(dir)
+        .env("LAPWING__DATA__DIR", dir.join("data"))
+        .env("LAPWING__SERVER__LISTEN", "127.0.0.1:0")
+        .env("LAPWING__OTLP__HTTP_LISTEN", "127.0.0.1:0")
+        .env("LAPWING__OTLP__GRPC_LISTEN", "127.0.0.1:0")
+        .env("LAPWING__TELEMETRY__FORMAT", "json")
+        .envs(environment.iter().copied());
+    command
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, Value), reqwest::Error> {

@@ -144,7 +144,7 @@ impl Fault {
                 | Refusal::Encoding(EncodingFault::TooLarge(_))
                 | Refusal::Decode(DecodeFault::TooManyMessages) => StatusCode::PAYLOAD_TOO_LARGE,
                 Refusal::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
-                Refusal::Busy | Refusal::BusUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+                Refusal::Busy | Refusal::BusUnavailable | Refusal::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
                 Refusal::BusRefused | Refusal::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             },
         }
@@ -152,7 +152,7 @@ impl Fault {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(Refusal::Busy | Refusal::BusUnavailable) => Some(RETRY_AFTER),
+            Self::Refused(Refusal::Busy | Refusal::BusUnavailable | Refusal::NoRoom) => Some(RETRY_AFTER),
             Self::Refused(Refusal::TooFast(wait)) => Some(*wait),
             _ => None,
         }

@@ -79,6 +79,8 @@ pub(crate) enum Refusal {
     Busy,
     #[error("bus does not take events now; try again")]
     BusUnavailable,
+    #[error("bus has no room for events; they are taken again once its disk has room")]
+    NoRoom,
     #[error("bus refused the request's events")]
     BusRefused,
     #[error("request could not be worked on")]
@@ -200,6 +202,7 @@ impl FrontDoor {
                 warn!(%error, topic = topics::RAW, "bus did not take a request's events");
                 Err(match error {
                     BusError::Refused(_) => Refusal::BusRefused,
+                    BusError::Full(_) => Refusal::NoRoom,
                     _ => Refusal::BusUnavailable,
                 })
             }
@@ -219,6 +222,7 @@ impl Refusal {
             Self::TooFast(_) => "too_fast",
             Self::Busy => "busy",
             Self::BusUnavailable => "bus_unavailable",
+            Self::NoRoom => "no_room",
             Self::BusRefused => "bus_refused",
             Self::Failed => "failed",
         }

@@ -223,19 +223,20 @@ impl Sink for Troubled {
 
 #[tokio::test]
 async fn a_bus_in_trouble_sends_clients_away_and_claims_nothing() {
-    let faults: [(Trouble, u16); 4] = [
-        (|| Some(BusError::Unavailable("away".to_owned())), 503),
-        (|| Some(BusError::Full("full".to_owned())), 503),
-        (|| None, 503),
-        (|| Some(BusError::Refused("no such topic".to_owned())), 500),
+    let faults: [(Trouble, u16, &str); 4] = [
+        (|| Some(BusError::Unavailable("away".to_owned())), 503, "does not take events now"),
+        (|| Some(BusError::Full("full".to_owned())), 503, "no room"),
+        (|| None, 503, "does not take events now"),
+        (|| Some(BusError::Refused("no such topic".to_owned())), 500, "refused"),
     ];
-    for (fault, status) in faults {
+    for (fault, status, said) in faults {
         let config = IngestConfig { send_timeout_ms: 50, ..IngestConfig::default() };
         let address = serve(Arc::new(Troubled(fault)), config, &mut Registry::default()).await;
         let answer = post(address, &[], PLAIN.as_bytes()).await;
         assert_eq!(answer.status, status);
         assert_eq!(answer.head.contains("retry-after: 2"), status == 503, "{}", answer.head);
         assert!(answer.body.get("accepted").is_none());
+        assert!(answer.body["detail"].as_str().unwrap().contains(said), "{}", answer.body);
     }
 }
 

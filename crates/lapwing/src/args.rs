@@ -164,6 +164,9 @@ pub enum StoreAction {
     Verify(StoreFiles),
     /// Show partitions, events and sizes; a server may run
     Stats(StoreFiles),
+    /// Read the bus from its beginning at the next start, after a topic was made anew; no server may use the store
+    /// meanwhile. What is stored already is not stored again
+    ForgetPosition(StoreFiles),
 }
 
 /// Which store, and how to print what was found.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod consume;
+mod damage;
 mod detect;
 mod index;
 mod instance;

@@ -13,6 +13,9 @@
 #   LAPWING_TEST_KAFKA           127.0.0.1:PORT
 #   LAPWING_TEST_KAFKA_DIR       the DIR for stop, kill and start
 #
+# DIR/proxied has two ports, for tests that put a proxy between: one on which the broker listens besides PORT, and the
+# one that it tells to whoever comes that way.
+#
 # Exit codes: 64 wrong use, 69 Java, Maven or Maven's registry is not there, 70 the broker did not start.
 
 set -euo pipefail
@@ -30,7 +33,7 @@ fail() { # CODE MESSAGE...
 }
 
 usage() {
-    sed -n '3,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 64
 }
 
@@ -84,12 +87,17 @@ running() { # DIR
 }
 
 write_properties() { # DIR PORT
-    local controller_port
+    local controller_port direct_port proxy_port
     controller_port=$(free_port)
+    [ -f "$1/proxied" ] || echo "$(free_port) $(free_port)" >"$1/proxied"
+    read -r direct_port proxy_port <"$1/proxied"
     cat >"$1/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$controller_port
+listeners=PLAINTEXT://127.0.0.1:$2,PROXIED://127.0.0.1:$direct_port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$2,PROXIED://127.0.0.1:$proxy_port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:$controller_port
 log.dirs=$1/data

@@ -340,7 +340,12 @@ fn answer<T: Clone>(
 }
 
 fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!("bus::clock", |seconds: Option<String>| {
+        now_ms + 1000 * seconds.and_then(|seconds| seconds.parse::<i64>().ok()).unwrap_or_default()
+    });
+    now_ms
 }
 
 fn open_error(state: &State, error: &LogError) -> BusError {

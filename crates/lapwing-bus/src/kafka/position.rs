@@ -34,7 +34,8 @@ pub(super) fn above(topic: &str, partition: i32, position: Option<i64>, end: i64
     let position = position.map_or_else(String::new, |position| format!(" but the reader was at {position} before"));
     BusError::OutOfRange(format!(
         "{topic} partition {partition} ends at offset {end}{position}: the topic was made anew; start without the old \
-         checkpoint"
+         checkpoint (the store's: lapwing store forget-position; the detector's: remove detector/state; a group's: \
+         reset its offsets)"
     ))
 }
 

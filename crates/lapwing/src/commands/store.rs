@@ -1,9 +1,11 @@
-//! `lapwing store compact`, `verify` and `stats`: looking after the store's files.
+//! `lapwing store compact`, `verify`, `stats` and `forget-position`: looking after the store's files.
 
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use lapwing_bus::Checkpoint;
 use lapwing_event::Timestamp;
 use lapwing_store::{PartitionReport, Store, StoreError, inspect};
 use serde_json::{Value, json};
@@ -20,23 +22,36 @@ pub async fn run(action: StoreAction, settings: Settings) -> Result<()> {
             let dir = dir(&files, &settings)?;
             print(&files, &look(&dir, false)?, &set_aside(&dir)?)
         }
+        StoreAction::ForgetPosition(files) => forget_position(&files, settings).await,
     }
 }
 
 async fn compact(files: &StoreFiles, settings: Settings) -> Result<()> {
     let dir = dir(files, &settings)?;
-    let store = match Store::open(&dir, settings.store, &mut Default::default()) {
-        Err(StoreError::Locked { .. }) => bail!(
-            "a server has {} open; it merges and seals by itself what is no longer written \
-             (store.writer_idle_ms). To have all of it sealed now, stop the server and run this again",
-            dir.display()
-        ),
-        opened => opened.with_context(|| format!("open the store in {}", dir.display()))?,
-    };
+    let in_use = "it merges and seals by itself what is no longer written (store.writer_idle_ms). To have all of it \
+                  sealed now, stop the server and run this again";
+    let store = open(&dir, settings, in_use)?;
     let sealed = store.compact().await.context("merge and seal the partitions");
     store.close().await.context("close the store")?;
     sealed?;
     print(files, &look(&dir, false)?, &set_aside(&dir)?)
+}
+
+async fn forget_position(files: &StoreFiles, settings: Settings) -> Result<()> {
+    let dir = dir(files, &settings)?;
+    let store = open(&dir, settings, "stop it and run this again")?;
+    let from_the_beginning = serde_json::to_string(&Checkpoint::default()).context("write a checkpoint")?;
+    store.append(Vec::new(), from_the_beginning).await.context("write the position")?;
+    store.close().await.context("close the store")?;
+    print(files, &look(&dir, false)?, &set_aside(&dir)?)
+}
+
+/// The store in a folder that no server uses; `in_use` says what to do if one does.
+fn open(dir: &Path, settings: Settings, in_use: &str) -> Result<Arc<Store>> {
+    match Store::open(dir, settings.store, &mut Default::default()) {
+        Err(StoreError::Locked { .. }) => bail!("a server has {} open; {in_use}", dir.display()),
+        opened => opened.with_context(|| format!("open the store in {}", dir.display())),
+    }
 }
 
 fn verify(files: &StoreFiles, settings: &Settings) -> Result<()> {

@@ -115,8 +115,11 @@ pub async fn run(
         state.checkpoint.try_advance(&batch).context("advance the detector's checkpoint")?;
         gauges.update(&state.detector);
         if changed && saved.elapsed() >= CHECKPOINT_INTERVAL {
-            tokio::task::block_in_place(|| state.save()).context("write the detector's state")?;
-            (saved, changed) = (Instant::now(), false);
+            // A full disk, most often: what was seen since the last checkpoint would only be seen again after a crash.
+            let written = tokio::task::block_in_place(|| state.save());
+            changed = written.is_err();
+            written.unwrap_or_else(|error| warn!(%error, "detector state not written, trying again"));
+            saved = Instant::now();
         }
     }
     state.save().context("write the detector's state")?;

@@ -21,7 +21,7 @@ use super::instance::Instance;
 use super::metrics::DetectorGauges;
 use super::notify::{self, Webhook};
 use super::wiring::{self, Bus};
-use super::{audit, detect, index, reload};
+use super::{audit, damage, detect, index, reload};
 use crate::api::otlp::{self, OtlpListeners};
 use crate::api::{self, ReadyCheck, Served};
 use crate::auth::{KeyFile, Keys};
@@ -175,6 +175,8 @@ impl Process {
         let api = Api::new(Arc::clone(&store), clock::now).alias(wiring::id_alias(settings)?);
         let api = api.intake(api::intake::through(door)).auditor(auditor);
         self.served.push(if self.generic_indices { with_generic_indices(api) } else { api }.router());
+        let (quarantine, damage_sink, damage_stop) = (dir.join("quarantine"), Arc::clone(sink), stop.clone());
+        self.tasks.spawn(async move { ("damage", damage::tell(quarantine, damage_sink, damage_stop).await) });
         let audit_sink = Arc::clone(sink);
         self.tasks.spawn(async move { ("audit", trail.run(audit_sink).await) });
         let checked = Arc::clone(&store);

@@ -107,8 +107,10 @@ impl KafkaConfig {
         client
     }
 
-    /// The settings of a consumer that moves offsets only when told to, and never skips in silence.
-    pub(super) fn consumer(&self, group: &str) -> ClientConfig {
+    /// The settings of a consumer that moves offsets only when told to, and never skips in silence. One with an
+    /// instance takes its own place in the group again when its process comes back, and need not wait until the group
+    /// has given up the one that was killed.
+    pub(super) fn consumer(&self, group: &str, instance: Option<&str>) -> ClientConfig {
         let defaults =
             [RECONNECT, ("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "100"), SESSION, HEARTBEAT];
         let mut client = self.with_defaults(&defaults);
@@ -120,6 +122,9 @@ impl KafkaConfig {
             .set("auto.offset.reset", "error")
             .set("allow.auto.create.topics", "false")
             .set("isolation.level", "read_committed");
+        instance.into_iter().for_each(|instance| {
+            client.set("group.instance.id", instance);
+        });
         client
     }
 
@@ -144,7 +149,7 @@ mod tests {
         let extra = [("linger.ms", "50"), ("acks", "0"), ("enable.auto.commit", "true"), ("sasl.password", "hunter2")];
         let extra = extra.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let config = KafkaConfig { extra, ..KafkaConfig::default() };
-        let (producer, consumer) = (config.producer(), config.consumer("g"));
+        let (producer, consumer) = (config.producer(), config.consumer("g", None));
         assert_eq!((producer.get("linger.ms"), producer.get("acks")), (Some("50"), Some("all")));
         assert_eq!(
             (consumer.get("enable.auto.commit"), consumer.get("sasl.password")),

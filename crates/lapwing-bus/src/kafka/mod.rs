@@ -23,5 +23,6 @@ pub use self::source::KafkaSource;
 /// How long a question to the brokers may take.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a transaction may take.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a transaction may take, and each call for it. It takes milliseconds; one that a killed process left open
+/// holds back all readers so long.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,13 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::warn;
 
 use super::context::{Event, Place, Rebalanced};
@@ -33,10 +34,17 @@ const DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a commit is waited for. One that comes through later does no harm: it is of work that was done.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long nothing may work before the consumer is made anew.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a new consumer is waited with, so that two members of one name do not chase each other.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
 type Reader = StreamConsumer<Rebalanced>;
 
 /// Reads topics of Kafka: as a member of a group, or every partition from a checkpoint.
 pub struct KafkaSource {
+    config: ClientConfig,
     pub(super) consumer: Closing,
     events: UnboundedReceiver<Event>,
     subscription: Subscription,
@@ -50,6 +58,8 @@ pub struct KafkaSource {
     lost_place: bool,
     /// Gaps that are to be reported, one a call.
     gaps: VecDeque<Gap>,
+    /// Since when every attempt to read has failed.
+    failing_since: Option<Instant>,
     /// Why this reader cannot go on.
     refused: Option<BusError>,
     discovered: Option<Instant>,
@@ -69,24 +79,25 @@ impl std::fmt::Debug for KafkaSource {
 impl KafkaSource {
     /// A reader. It does not wait for a broker. Must be called within a Tokio runtime.
     pub fn new(config: &KafkaConfig, subscription: Subscription) -> Result<Self, BusError> {
+        Self::open(config, subscription, None)
+    }
+
+    /// As `new`; the instance is the name that a member has in its group, from one run to the next.
+    pub(super) fn open(
+        config: &KafkaConfig,
+        subscription: Subscription,
+        instance: Option<&str>,
+    ) -> Result<Self, BusError> {
         subscription.check()?;
-        let (sender, events) = mpsc::unbounded_channel();
         // Without a group librdkafka assigns nothing, so a reader that keeps its own place has one in name only.
-        let group = match &subscription.start {
-            crate::Start::Group(group) => group.clone(),
-            crate::Start::Checkpoint(_) => format!("{}-checkpoint", config.client_id),
+        let (group, next) = match &subscription.start {
+            crate::Start::Group(group) => (group.clone(), Checkpoint::default()),
+            crate::Start::Checkpoint(checkpoint) => (format!("{}-checkpoint", config.client_id), checkpoint.clone()),
         };
-        let consumer: KafkaResult<Reader> = config.consumer(&group).create_with_context(Rebalanced(sender));
-        let consumer = Closing(Some(Arc::new(consumer.map_err(|error| bus_error(&error))?)));
-        let mut next = Checkpoint::default();
-        match &subscription.start {
-            crate::Start::Group(_) => {
-                let topics: Vec<&str> = subscription.topics.iter().map(String::as_str).collect();
-                consumer.subscribe(&topics).map_err(|error| bus_error(&error))?;
-            }
-            crate::Start::Checkpoint(checkpoint) => next = checkpoint.clone(),
-        }
+        let config = config.consumer(&group, instance);
+        let (consumer, events) = connect(&config, &subscription)?;
         Ok(Self {
+            config,
             consumer,
             events,
             subscription,
@@ -95,11 +106,35 @@ impl KafkaSource {
             next,
             lost_place: false,
             gaps: VecDeque::new(),
+            failing_since: None,
             refused: None,
             discovered: None,
             transactions: None,
             begin_again: false,
         })
+    }
+
+    /// Whether the group has put another member in this one's place. With an instance that is mostly this member
+    /// itself: a broker that comes back does not know that the member which joins is the one that asked before.
+    /// Another process of the same name shuts this one out of its transactions for good.
+    fn was_replaced(&self) -> bool {
+        matches!(self.consumer.client().fatal_error(), Some((RDKafkaErrorCode::FencedInstanceId, _)))
+    }
+
+    /// Whether nothing has worked for a while. Mostly the brokers are away and a new consumer does no harm; but
+    /// librdkafka has also been seen to never get an answer again from a broker that was killed and came back.
+    fn is_stuck(&mut self, error: &BusError) -> bool {
+        error.is_retryable() && self.failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE
+    }
+
+    /// Makes the consumer anew, which joins its group or goes on from its place.
+    fn reconnect(&mut self) -> Result<(), BusError> {
+        (self.consumer, self.events) = connect(&self.config, &self.subscription)?;
+        if self.in_group() {
+            self.next = Checkpoint::default();
+        }
+        (self.given, self.owned, self.discovered, self.failing_since) = Default::default();
+        Ok(())
     }
 
     fn in_group(&self) -> bool {
@@ -248,6 +283,11 @@ impl KafkaSource {
         next
     }
 
+    async fn read(&mut self, max: usize, deadline: Instant) -> Result<Vec<Message>, BusError> {
+        self.settle().await?;
+        self.receive(max, deadline).await
+    }
+
     /// Waits for a message and takes those behind it. Nothing is awaited while messages are held.
     async fn receive(&mut self, max: usize, deadline: Instant) -> Result<Vec<Message>, BusError> {
         let consumer = self.consumer.shared();
@@ -299,8 +339,16 @@ impl Source for KafkaSource {
         let now = Instant::now();
         let deadline = now.checked_add(wait).unwrap_or(now + Duration::from_secs(86_400));
         loop {
-            self.settle().await?;
-            let messages = self.receive(max.max(1), deadline).await?;
+            let messages = match self.read(max.max(1), deadline).await {
+                Err(error) if self.was_replaced() || self.is_stuck(&error) => {
+                    warn!(%error, "the consumer does not get on any more, a new one takes its place");
+                    self.reconnect()?;
+                    sleep(RECONNECT_PAUSE).await;
+                    continue;
+                }
+                read => read?,
+            };
+            self.failing_since = None;
             if !messages.is_empty() || (Instant::now() >= deadline && !self.lost_place && self.given.is_none()) {
                 return Ok(Batch { messages });
             }
@@ -377,6 +425,21 @@ impl Drop for Closing {
 }
 
 const OPEN: &str = "the consumer is taken only when its owner is dropped";
+
+/// A consumer, in its group if it has one, and what it tells of the group.
+fn connect(
+    config: &ClientConfig,
+    subscription: &Subscription,
+) -> Result<(Closing, UnboundedReceiver<Event>), BusError> {
+    let (sender, events) = mpsc::unbounded_channel();
+    let consumer: KafkaResult<Reader> = config.create_with_context(Rebalanced(sender));
+    let consumer = consumer.map_err(|error| bus_error(&error))?;
+    if let crate::Start::Group(_) = subscription.start {
+        let topics: Vec<&str> = subscription.topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(|error| bus_error(&error))?;
+    }
+    Ok((Closing(Some(Arc::new(consumer))), events))
+}
 
 fn partitions_of(consumer: &Reader, topics: &[String]) -> KafkaResult<BTreeSet<Place>> {
     let mut places = BTreeSet::new();

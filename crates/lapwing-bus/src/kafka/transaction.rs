@@ -4,19 +4,26 @@
 //! of a later one. Making the next one, under the same name, makes the broker finish or abort what was left open and
 //! shuts out a process that had been taken for dead.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::context::Logged;
 use super::error::bus_error;
 use super::sink::{Sender, deliver};
 use super::{KafkaConfig, KafkaSource, TRANSACTION_TIMEOUT};
 use crate::{BusError, Checkpoint, Record, Start, Subscription, Transact, record};
+
+/// How much longer than it was told to a call may take.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The producer of a source, once it is made.
 pub(super) struct Transactions {
@@ -53,7 +60,7 @@ impl KafkaSource {
             return Err(BusError::Refused("only a reader in a group commits what it sends".into()));
         };
         let transactions = Transactions::new(config, &format!("{group}-{instance}"));
-        let mut source = Self::new(config, subscription)?;
+        let mut source = Self::open(config, subscription, Some(instance))?;
         source.transactions = Some(transactions);
         Ok(source)
     }
@@ -120,13 +127,11 @@ async fn transact(
     for (topic, records) in outputs {
         deliver(producer, topic, records).await?;
     }
-    blocking(producer, move |producer| {
-        if offsets.count() > 0 {
-            producer.send_offsets_to_transaction(&offsets, &group, TRANSACTION_TIMEOUT)?;
-        }
-        producer.commit_transaction(TRANSACTION_TIMEOUT)
-    })
-    .await
+    if offsets.count() > 0 {
+        let send = move |producer: &Sender| producer.send_offsets_to_transaction(&offsets, &group, TRANSACTION_TIMEOUT);
+        blocking(producer, send).await?;
+    }
+    blocking(producer, |producer| producer.commit_transaction(TRANSACTION_TIMEOUT)).await
 }
 
 /// What is said of a record does not tell that the whole producer is of no use any more; this does.
@@ -139,11 +144,20 @@ fn shut_out(producer: &Sender) -> Option<BusError> {
     }
 }
 
+/// Runs a call that blocks, on a thread of its own: librdkafka has been seen to wait for ever in
+/// `send_offsets_to_transaction`, when the answer of a group coordinator that went away comes too late, and a runtime
+/// waits for its blocking pool before it ends. The thread and the producer are then left behind.
 async fn blocking(
     producer: &Sender,
     call: impl FnOnce(&Sender) -> KafkaResult<()> + Send + 'static,
 ) -> Result<(), BusError> {
-    let producer = producer.clone();
-    let result = spawn_blocking(move || call(&producer)).await;
-    result.map_err(|error| BusError::Unavailable(error.to_string()))?.map_err(|error| bus_error(&error))
+    let (producer, (tell, told)) = (producer.clone(), oneshot::channel());
+    let thread = std::thread::Builder::new().name("kafka-transaction".into());
+    let work = move || drop(tell.send(call(&producer)));
+    thread.spawn(work).map_err(|error| BusError::Unavailable(format!("no thread for a transaction: {error}")))?;
+    match timeout(TRANSACTION_TIMEOUT + GRACE, told).await {
+        Ok(Ok(result)) => result.map_err(|error| bus_error(&error)),
+        Ok(Err(_)) => Err(BusError::Unavailable("a call of the transaction panicked".into())),
+        Err(_) => Err(BusError::Unavailable("librdkafka did not come back from a call of the transaction".into())),
+    }
 }

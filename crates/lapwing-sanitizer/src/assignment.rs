@@ -54,7 +54,9 @@ fn key_before(text: &str, sign: usize) -> Option<&str> {
     let bytes = text.as_bytes();
     // `:=`, `=>`, `+=`, `?=` end with their last sign; the key stands before the first.
     let head = text[..sign].trim_end_matches([' ', '\t', ':', '?', '+', '.', '|']);
-    let end = head.len();
+    // `cookies["sid"] = "…"`
+    let closed = head.strip_suffix("\"]").or(head.strip_suffix("']"));
+    let end = closed.map_or(head.len(), |inner| inner.len() + 1);
     let quote = *bytes.get(end.checked_sub(1)?)?;
     if matches!(quote, b'"' | b'\'' | b'`') {
         let low = end.saturating_sub(MAX_KEY + 1);
@@ -101,7 +103,8 @@ fn named_before<'t>(text: &'t str, key: &str, sign: usize) -> Option<&'t str> {
 }
 
 /// Keys that say something only with the words before them: `passport number: …`, `tax id: …`.
-const GENERIC_KEYS: [&str; 8] = ["number", "no", "nr", "num", "id", "code", "address", "name"];
+const GENERIC_KEYS: [&str; 11] =
+    ["number", "no", "nr", "num", "id", "code", "address", "name", "jméno", "adı", "utente"];
 
 /// Where up to three words begin that stand one blank apart before `start`.
 fn words_before(text: &str, start: usize) -> usize {

@@ -171,11 +171,11 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::USERNAME,
-        "username|user name|userid|user id|user|login|login name|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|of user|from user|chown|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|caller|logged-in user|logged in as|signed in as|running as|authenticated as|connected as|authenticated user|denied to|subject account name:|eap identity|blocked for|lockout for|attempts for|failures for|failure for|login ok|login incorrect|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
+        "username|user name|userid|user id|user|login|login name|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|of user|from user|chown|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|caller|logged-in user|logged in as|signed in as|running as|authenticated as|connected as|authenticated user|denied to|subject account name:|eap identity|login failed:|logon failed:|login failure:|authentication failed for|auth failed for|changed for|changing password for|create user|alter user|drop user|create role|alter role|drop role|blocked for|lockout for|attempts for|failures for|failure for|login ok|login incorrect|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
     ),
     (
         Class::PASSWORD,
-        "password|passwords|passwd|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|identified by|psk|pre-shared key|one-time code|one time code|one-time password|verification code|security code|login code|access code|auth code|2fa code|temp password|creds|heslo|jelszó|lozinka|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
+        "password|passwords|passwd|pw|parolă|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|identified by|psk|pre-shared key|one-time code|one time code|one-time password|verification code|security code|login code|access code|auth code|2fa code|temp password|creds|heslo|jelszó|lozinka|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
     ),
     (
         Class::SPELLED_AT,
@@ -246,6 +246,11 @@ impl Mentions {
     /// Where the last word ends.
     pub(crate) fn end(&self) -> usize {
         self.all.last().map_or(0, |mention| mention.end)
+    }
+
+    /// Takes note of the classes of `others`, which stand elsewhere in the text.
+    pub(crate) fn note_classes(&mut self, others: &Mentions) {
+        self.classes = self.classes.or(others.classes);
     }
 
     /// Whether a word of `class` stands anywhere.

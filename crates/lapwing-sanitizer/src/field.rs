@@ -111,7 +111,7 @@ const KEYS: &[(Field, &str)] = &[
         Field::Password,
         "password passwd pwd passphrase passcode pass userpassword dbpassword databasepassword dbpass adminpassword rootpassword mysqlpassword pgpassword postgrespassword redispassword smtppassword \
          mysqlrootpassword ftppassword ldappassword passwort kennwort motdepasse contrasena senha wachtwoord haslo pin pincode wifipassword newpassword oldpassword currentpassword confirmpassword keystorepassword \
-         sshpass loginpassword secretpassword mailpassword emailpassword heslo jelszo jelszó parola şifre sifre lozinka parool parole slaptazodis slaptažodis lösenord losenord adgangskode passord salasana hasło contraseña sandi katasandi matkhau bindpassword bindpw bindpasswd storepass keypass otp onetimecode onetimepassword verificationcode",
+         parolă pw sshpass loginpassword secretpassword mailpassword emailpassword heslo jelszo jelszó parola şifre sifre lozinka parool parole slaptazodis slaptažodis lösenord losenord adgangskode passord salasana hasło contraseña sandi katasandi matkhau bindpassword bindpw bindpasswd storepass keypass otp onetimecode onetimepassword verificationcode",
     ),
     (
         Field::Cookie,
@@ -132,13 +132,13 @@ const KEYS: &[(Field, &str)] = &[
     ),
     (
         Field::FullName,
-        "contactperson contactpersonname personincharge responsibleperson nextofkin policyholder accountmanager salesrep caregiver fullname displayname personname customername username_full patientname employeename contactname clientname guestname passengername cardholder cardholdername accountholder accountholdername \
+        "adsoyad imięinazwisko nombrecompleto nomecompleto nomcomplet contactperson contactpersonname personincharge responsibleperson nextofkin policyholder accountmanager salesrep caregiver fullname displayname personname customername username_full patientname employeename contactname clientname guestname passengername cardholder cardholdername accountholder accountholdername \
          holdername recipientname sendername nameoncard realname legalname authorname ownername beneficiaryname billingname shippingname ownerfullname studentname applicantname buyername sellername membername managername doctorname",
     ),
-    (Field::Name, "name nome_completo names"),
+    (Field::Name, "name nome_completo names nume nimi navn namn név naam meno"),
     (
         Field::Role,
-        "requester assignee owner reporter author recipient sender customer client patient contact passenger guest attendee attendees employee manager buyer seller beneficiary payee payer applicant student \
+        "companion companions traveler travelers traveller travellers guests passengers recipients authors owners reviewers speakers hosts witness witnesses beneficiaries dependents dependants children spouse partner requester assignee owner reporter author recipient sender customer client patient contact passenger guest attendee attendees employee manager buyer seller beneficiary payee payer applicant student \
          driver participant participants signer approver reviewer to from cc bcc person people member members speaker host organizer holder agent doctor invitee invitees shipto billto consignee",
     ),
     (
@@ -170,7 +170,7 @@ const KEYS: &[(Field, &str)] = &[
          checksum hash sha sha1 sha256 sha512 md5 digest etag uuid guid traceid spanid parentid requestid correlationid transactionid txnid txid commit revision seq sequence offset size bytes length count total amount price cost latency duration \
          durationms latencyms elapsed width height port pid tid line column index code status statuscode errorcode serial serialnumber serialno partnumber partno productid itemid batchid jobid runid taskid buildid messageid eventid ticketid ticketnumber ticket caseid \
          casenumber flightnumber flight reservationid bookingid confirmation confirmationnumber parentspanid prompttokens completiontokens totaltokens maxtokens systemfingerprint fingerprint expires exp iat nbf epoch toolcallid callid srcrev epochms unixtime \
-         privatekeyid keyid kid score rating rank year age limit page pagesize number num nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
+         privatekeyid keyid kid score rating rank year age limit page pagesize nonce block blocknumber gas balance points modelid lot batch po ponumber doi imei iccid imsi",
     ),
 ];
 

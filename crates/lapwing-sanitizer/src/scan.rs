@@ -41,6 +41,8 @@ pub(crate) struct FieldValue {
 pub(crate) struct Scan<'t> {
     pub(crate) text: &'t str,
     pub(crate) mentions: Mentions,
+    /// The masks of the text, if only what stands close to them was read.
+    read_around: Option<Vec<Range<usize>>>,
     /// The field that encloses the whole text, if the text is its value.
     enclosing: Option<Field>,
     current: Option<FieldValue>,
@@ -140,10 +142,11 @@ pub(crate) fn add_names(text: &str, names: &[String], findings: &mut Vec<Finding
 /// One pass over the readable text, nested encodings included.
 pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: usize) -> Vec<Found> {
     let trimmed = text.trim();
-    let Signs { triggers, mentions, keywords, values } = signs;
+    let Signs { triggers, mentions, keywords, values, read_around } = signs;
     let mut scan = Scan {
         text,
         mentions,
+        read_around,
         enclosing,
         current: None,
         alone: enclosing.is_none() && trimmed.len() <= MAX_ALONE && !trimmed.contains('\n'),
@@ -193,6 +196,16 @@ impl<'t> Scan<'t> {
         value: String,
     ) {
         self.add(Found { range, entity, recognizer: recognizer.into(), confidence, value: Some(value) });
+    }
+
+    /// Whether a word of `class` stands anywhere in the text, be it read or not.
+    pub(crate) fn talks_of(&mut self, class: Class) -> bool {
+        if let Some(masks) = self.read_around.take()
+            && !self.mentions.any(class)
+        {
+            self.mentions.note_classes(&Signs::of(self.text, &masks).mentions);
+        }
+        self.mentions.any(class)
     }
 
     fn add(&mut self, found: Found) {

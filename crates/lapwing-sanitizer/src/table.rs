@@ -127,7 +127,7 @@ const BLANKS: u8 = b' ';
 
 /// The columns of a listing such as that of `ps`: words in capitals, one of them the account's.
 fn listing(text: &str, line: Range<usize>) -> Option<(u8, Vec<Option<Field>>)> {
-    const ACCOUNTS: [&str; 4] = ["USER", "OWNER", "LOGIN", "USERNAME"];
+    const ACCOUNTS: [&str; 5] = ["USER", "OWNER", "LOGIN", "USERNAME", "UID"];
     if !text[line.clone()].bytes().take(3).all(|b| b.is_ascii_uppercase()) {
         return None;
     }

@@ -38,6 +38,8 @@ pub(crate) struct Signs {
     pub(crate) keywords: Vec<(Keyword, usize, usize)>,
     /// The runs that are long and varied enough to hold a secret.
     pub(crate) values: Vec<Range<usize>>,
+    /// The masks of the text, if only what stands close to them was read.
+    pub(crate) read_around: Option<Vec<Range<usize>>>,
 }
 
 /// Shortest run that is a [`Trigger::LongToken`].
@@ -96,7 +98,8 @@ impl Signs {
                 false => [gap.clone(), gap.end..gap.end],
             }
         });
-        Self::read(text, close.filter(|range| !range.is_empty()))
+        let signs = Self::read(text, close.filter(|range| !range.is_empty()));
+        Signs { read_around: Some(masks.to_vec()), ..signs }
     }
 
     fn read(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> Self {

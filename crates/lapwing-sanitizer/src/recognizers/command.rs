@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::entity::EntityType::{Secret, Username};
 use crate::formats::{NAMED, SHAPED};
 use crate::recognizers::secret::is_placeholder;
-use crate::recognizers::username::{is_named, is_personal};
+use crate::recognizers::username::{is_named, is_personal, is_telling};
 use crate::scan::Scan;
 
 /// Programs that take the same options.
@@ -21,10 +21,24 @@ pub(crate) struct Program {
     separator: char,
     /// The option that its password is glued to: `mysql -pSecret`.
     glued: &'static str,
+    /// Which of its words that are no options is an account.
+    operand: Operand,
+}
+
+/// Where an account stands among the words of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    None,
+    First,
+    Last,
 }
 
 const fn program(names: &'static str, accounts: &'static str, passwords: &'static str) -> Program {
-    Program { names, accounts, passwords, logins: "", separator: ':', glued: "" }
+    Program { names, accounts, passwords, logins: "", separator: ':', glued: "", operand: Operand::None }
+}
+
+const fn about(names: &'static str, operand: Operand) -> Program {
+    Program { operand, ..program(names, "", "") }
 }
 
 const fn with_login(program: Program, logins: &'static str, separator: char) -> Program {
@@ -61,6 +75,8 @@ pub(crate) static PROGRAMS: &[Program] = &[
     program("ssh |sftp ", "-l", ""),
     program("sudo |runuser |chpst ", "-u --user", ""),
     program("evil-winrm |crackmapexec |netexec ", "-u --user", "-p --password"),
+    about("useradd |usermod |userdel |adduser |deluser |chage ", Operand::Last),
+    about("passwd |finger |chown |kinit |smbpasswd ", Operand::First),
     with_login(program("smbclient |rpcclient |smbmap ", "", ""), "-U", '%'),
     with_login(program("http |https |xh ", "", ""), "-a --auth", ':'),
     with_login(program("lftp ", "", ""), "-u", ','),
@@ -74,6 +90,10 @@ const MAX_ARGUMENTS: usize = 32;
 /// Reads the command of `program` whose name ends before `start`.
 pub(crate) fn read(scan: &mut Scan<'_>, program: &'static Program, start: usize) {
     if start < scan.commands_read {
+        return;
+    }
+    if program.operand != Operand::None {
+        operand(scan, program, start);
         return;
     }
     let mut option: Option<&str> = None;
@@ -100,19 +120,67 @@ pub(crate) fn read(scan: &mut Scan<'_>, program: &'static Program, start: usize)
 fn follow(scan: &mut Scan<'_>, program: &Program, option: &str, value: Range<usize>) {
     let takes = |options: &str| options.split(' ').any(|known| known == option && !known.is_empty());
     if takes(program.accounts) {
-        account(scan, value);
+        add_account(scan, value);
     } else if takes(program.passwords) {
         password(scan, value);
     } else if takes(program.logins)
         && let Some(at) = scan.text[value.clone()].find(program.separator)
     {
-        account(scan, value.start..value.start + at);
+        add_account(scan, value.start..value.start + at);
         password(scan, value.start + at + 1..value.end);
     }
 }
 
+/// The account that is a word of the command itself: `useradd -m jdoe`, `chown jdoe:staff …`.
+fn operand(scan: &mut Scan<'_>, program: &Program, start: usize) {
+    const SHELL: [char; 5] = ['$', '#', '&', '|', ';'];
+    let name = scan.text[..start].trim_end();
+    let name = name.len() - name.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+    let head = scan.text[..name].trim_end_matches(' ');
+    // At the beginning of a line it may be a sentence: the account must look like one.
+    let line = head.is_empty() || head.ends_with(['\n', '"', '>', '`']);
+    let command = head.ends_with(SHELL) || head.ends_with("sudo");
+    if !line && !command {
+        return;
+    }
+    let words = arguments(scan.text, start);
+    let mut operands = words.into_iter().filter(|word| !scan.text[word.clone()].starts_with('-'));
+    let word = match program.operand {
+        Operand::Last => operands.next_back(),
+        _ => operands.next(),
+    };
+    let Some(word) = word else { return };
+    scan.commands_read = word.end;
+    let length = scan.text[word.clone()].find([':', '@', '"']).unwrap_or(word.len());
+    let account = word.start..word.start + length;
+    if command || is_telling(&scan.text[account.clone()]) {
+        add_account(scan, account);
+    }
+}
+
+/// The account behind an option of any program that ends before `start`.
+pub(crate) fn account(scan: &mut Scan<'_>, start: usize) {
+    if let Some(word) = arguments(scan.text, start).into_iter().next() {
+        add_account(scan, word);
+    }
+}
+
+/// The password in `echo "…" | sudo -S`, whose stroke stands behind `end`.
+pub(crate) fn piped(scan: &mut Scan<'_>, end: usize) {
+    const REACH: usize = 96;
+    let text = scan.text;
+    let head = text[text.ceil_char_boundary(end.saturating_sub(REACH))..end].trim_end();
+    let echo = ["echo ", "printf "].iter().filter_map(|word| head.rfind(word).map(|i| i + word.len())).max();
+    let Some(printed) = echo else { return };
+    let value = head[printed..].trim_start_matches("-n ").trim_matches(['"', '\'', ' ']);
+    if !value.contains([' ', '|']) {
+        let start = value.as_ptr() as usize - text.as_ptr() as usize;
+        password(scan, start..start + value.len());
+    }
+}
+
 /// Adds the account at `range`, a domain before it left out.
-fn account(scan: &mut Scan<'_>, range: Range<usize>) {
+fn add_account(scan: &mut Scan<'_>, range: Range<usize>) {
     let value = &scan.text[range.clone()];
     let start = range.start + value.rfind(['\\', '/']).map_or(0, |i| i + 1);
     let value = &scan.text[start..range.end];
@@ -183,6 +251,10 @@ mod tests {
                 ("mysql --user=\"jtran\" -pxKq9", &["jtran"]),
                 ("sudo -u jtran ls", &["jtran"]),
                 ("sudo -u root ls", &[]),
+                ("$ usermod -aG docker jtran && chown -R jtran:dev /srv/f", &["jtran", "jtran"]),
+                ("$ kinit jtran@CORP", &["jtran"]),
+                ("finger food for all", &[]),
+                ("helm repo add x https://y.z --username jtran --password q7Zt0LmX", &["jtran"]),
                 ("smbclient //fs/share -U CORP\\jtran%hunter2 -c ls", &["jtran"]),
                 ("az login --service-principal -u 4016c407-ff26-436e-a6fe-495be17ee2ac", &[]),
             ],
@@ -196,6 +268,7 @@ mod tests {
                 ("mysql -u jtran -p shop", &[]),
                 ("ldapsearch -D cn=x -w s3cr3t-w -b y", &["s3cr3t-w"]),
                 ("mongosh --password $PASS", &[]),
+                ("$ echo \"Tr0ubHQay&2\" | sudo -S apt-get update", &["Tr0ubHQay&2"]),
                 ("zip -P Walnut77 a.zip b", &["Walnut77"]),
             ],
         );

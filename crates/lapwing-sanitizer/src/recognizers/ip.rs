@@ -23,7 +23,13 @@ fn v4(c: &Candidate<'_>) -> Option<u8> {
     // `Chrome/120.0.0.0`, `package@1.2.3.4`, `==1.2.3.4`
     // `jdoe/10.1.2.3:1194` has a port, which no version has.
     let port = bytes.get(c.range.end) == Some(&b':') && bytes.get(c.range.end + 1).is_some_and(u8::is_ascii_digit);
-    let versioned = matches!(before, Some(b'/')) && !port && before_that.is_some_and(|b| b.is_ascii_alphanumeric())
+    // `HIER_DIRECT/10.1.2.3` is no product.
+    let constant = || {
+        let word = c.text[..c.range.start].bytes().rev().skip(1).take(24).take_while(|b| !b.is_ascii_whitespace());
+        word.clone().all(|b| b.is_ascii_uppercase() || b == b'_') && word.clone().any(|b| b == b'_')
+    };
+    let product = matches!(before, Some(b'/')) && !port && before_that.is_some_and(|b| b.is_ascii_alphanumeric());
+    let versioned = product && !constant()
         || matches!(before, Some(b'.' | b'^' | b'~'))
         || (before == Some(b'=') && matches!(before_that, Some(b'=' | b'>' | b'<' | b'~')))
         || (before == Some(b'-') && before_that.is_some_and(|b| b.is_ascii_alphanumeric()));

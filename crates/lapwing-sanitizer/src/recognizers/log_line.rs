@@ -108,7 +108,9 @@ pub(crate) fn at_host(text: &str, at: usize) -> bool {
     let rest = &text[at + 1 + host..];
     host > 0
         && (LEVELS.iter().any(|level| rest.starts_with(level))
-            || [":~", ":/", "$ ", "# ", " ~]", " ~ "].iter().any(|sign| rest.starts_with(sign)))
+            || [":~", ":/", "$ ", "# ", " ~]", " ~ ", " from ", "'s password"]
+                .iter()
+                .any(|sign| rest.starts_with(sign)))
 }
 
 /// The account in quotes before the `@` at `at`, `'jdoe'@'10.1.2.3'`, or behind it: `Reviewed-by: @jdoe`.

@@ -63,7 +63,7 @@ pub(crate) fn at(scan: &mut Scan<'_>, words: &[Word]) {
         return;
     }
     if let Some(end) = known(text, words) {
-        if strong || !scan.mentions.any(Class::TRAVEL) {
+        if strong || !scan.talks_of(Class::TRAVEL) {
             scan.push(first.start..with_region(text, end), Location, "place", ALONE);
         }
     } else if strong && let Some(end) = unknown(text, words) {

@@ -1,12 +1,14 @@
 //! Names of accounts: values of user fields, what follows "user" in logs, home folders, the user of a shell or a URL.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use crate::context::Mention;
 use crate::entity::EntityType::{Person, Username};
 use crate::field::Field;
 use crate::formats::{NAMED, SHAPED};
 use crate::scan::{FieldValue, Scan};
+use crate::words::WordTable;
 
 /// Words that stand where an account could and are none.
 const NO_ACCOUNT: &str = " user users daemon nobody default none null true false yes no name id ids input agent assistant tool human bot content message messages role data info type \
@@ -17,7 +19,8 @@ const NO_ACCOUNT: &str = " user users daemon nobody default none null true false
                           thanks ok okay please username anonymous different another someone anyone everyone nobody else normal regular new existing current same other \
                           shown displayed taken required incorrect correct used stored unique already empty missing unavailable available always never hidden visible optional \
                           mandatory set automatically generated created updated derived based limited also still now being longer authenticated authorized logged connected \
-                          text varchar char bigint uuid boolean bool value values field fields column str any option optional self args kwargs struct table page details list using forgot via ";
+                          text varchar char bigint uuid boolean bool value values field fields column str any option optional self args kwargs struct table page details list using forgot via dashboard index home news products docs assets static images \
+                          lost+found nothing something production development ";
 
 /// Accounts of software and of roles: not personal where only a sentence or a log names them.
 const SHARED: &str = " root admin administrator guest system app application service postgres mysql redis mongodb ubuntu debian ec2-user centos git github www-data nginx apache jenkins \
@@ -26,6 +29,10 @@ const SHARED: &str = " root admin administrator guest system app application ser
 /// Of these, the ones that every installation has: they are left even where a field or an option names an account.
 const COMMON: &str = " root admin administrator guest system postgres mysql redis mongodb ubuntu debian ec2-user centos git github www-data nginx apache jenkins runner docker vagrant \
                       oracle test tester demo example sudo sshd cron oauth2 x-access-token ";
+
+/// How the names of hosts and of files end.
+const ENDINGS: &str = "com org net io dev local internal cloud lan corp eu app ai co go py js ts rs java rb php cs kt cpp jsx tsx vue sql log txt json yaml yml xml html css \
+                        csv";
 
 /// The value of a field that names an account.
 pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
@@ -44,6 +51,10 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         return;
     }
     let score = match value.field {
+        // `account=jdoe7`: the numbers of accounts hold no small letters.
+        Field::Bank if is_telling(text) && text.bytes().any(|b| b.is_ascii_lowercase()) && is_personal(text) => {
+            SHAPED - 5
+        }
         Field::Username => NAMED,
         Field::UserId if text.bytes().any(|b| b.is_ascii_alphabetic()) && !is_generated(text) => SHAPED,
         _ => return,
@@ -80,7 +91,7 @@ fn fills_line(text: &str, value: Range<usize>) -> bool {
 }
 
 /// Whether the word looks made up for an account.
-fn is_telling(value: &str) -> bool {
+pub(crate) fn is_telling(value: &str) -> bool {
     value.bytes().any(|b| b.is_ascii_digit() || b"._-".contains(&b))
 }
 
@@ -129,7 +140,8 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
     let naming = match word.as_str() {
         "user" | "login" | "handle" | "benutzer" | "usuario" | "utilisateur" | "utente" | "usuário" | "caller" => {
             let rest = &body[account_length(body)..];
-            let named = rest.starts_with(" password ") && word == "login";
+            let named = rest.starts_with(" password ") && word == "login"
+                || rest.starts_with(')') && scan.text[..mention.start].ends_with('(');
             match told && (names_password_next(rest) || scan.text[..scan.text.len() - body.len()].ends_with("name="))
                 || named
             {
@@ -139,12 +151,18 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
             }
         }
         _ if told && possessed(&scan.text[..mention.start]) => Naming::Closing,
-        _ if word.ends_with(" as") || word == "denied to" => Naming::Closing,
+        "create user" | "alter user" | "drop user" | "create role" | "alter role" | "drop role" => Naming::Statement,
+        _ if word.ends_with("failed:") || word.ends_with("failure:") => Naming::Word,
+        _ if word.ends_with(" as") || CLOSING.contains(&word.as_str()) => Naming::Closing,
         _ if signed => Naming::Explicit,
         _ => Naming::Word,
     };
     account_at(scan, scan.text.len() - body.len(), SHAPED - 3, naming);
 }
+
+/// Words that an account follows which the sentence ends with.
+const CLOSING: [&str; 5] =
+    ["denied to", "changed for", "changing password for", "blocked for", "authentication failed for"];
 
 /// Whether "my" or the like stands at the end of `head`.
 fn possessed(head: &str) -> bool {
@@ -168,6 +186,8 @@ enum Naming {
     Explicit,
     /// By "logged in as": a word that ends what is said.
     Closing,
+    /// By a statement of SQL that goes on with a password or ends.
+    Statement,
     /// By "user": an ordinary word is not enough.
     Word,
 }
@@ -215,7 +235,12 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, naming: Naming) {
     let strict = naming == Naming::Word;
     // `user 'jdoe' from`, `user [jdoe]`: signs stand around it.
     let before = scan.text[..start].chars().next_back();
-    let enclosed = matches!((before, next), (Some('\''), Some('\'')) | (Some('['), Some(']')) | (Some('<'), Some('>')));
+    let failed = scan.text[..start].ends_with("failed: \"") || scan.text[..start].ends_with("failure: \"");
+    let enclosed = match (before, next) {
+        (Some('\''), Some('\'')) | (Some('['), Some(']')) | (Some('<'), Some('>')) => true,
+        (Some('"'), Some('"')) => failed,
+        _ => false,
+    };
     let telling = is_telling(value) || enclosed || next == Some('\'') && !strict;
     // `USER jdoe` is a line of a protocol.
     let first_word =
@@ -223,8 +248,16 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, naming: Naming) {
     let last_word =
         ["to user ", "for user ", "as user ", "by user "].iter().any(|head| scan.text[..start].ends_with(head));
     let in_log = strict && (goes_on_like_a_log(rest, first_word) || last_word && ends_sentence(rest));
-    let closing = naming == Naming::Closing
-        && (ends_sentence(rest) || goes_on_like_a_log(rest, first_word) || rest.starts_with([',', ')', ';']));
+    let closing = match naming {
+        Naming::Closing => {
+            ends_sentence(rest) || goes_on_like_a_log(rest, first_word) || rest.starts_with([',', ')', ';'])
+        }
+        Naming::Statement => {
+            let next = rest[..rest.floor_char_boundary(12)].to_ascii_lowercase();
+            [" with ", " login", " identified", " password", ";"].iter().any(|sign| next.starts_with(sign))
+        }
+        _ => false,
+    };
     let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || b"._-".contains(&b));
     let joined = match next {
         Some('@' | '/') => true,
@@ -248,8 +281,7 @@ fn ends_sentence(rest: &str) -> bool {
 
 /// Whether a value is the name of a host or of a file: `registry.example.com`, `main.go`.
 fn is_host_or_file(value: &str) -> bool {
-    const ENDINGS: &str = " com org net io dev local internal cloud lan corp eu app ai co go py js ts rs java rb php cs kt cpp jsx tsx vue sql log txt json yaml yml xml html css csv ";
-    value.rsplit_once('.').is_some_and(|(_, ending)| lists(ENDINGS, ending))
+    value.rsplit_once('.').is_some_and(|(_, ending)| lists(ending) & ENDING_BIT != 0)
 }
 
 /// Whether what follows an account is what follows one in a log.
@@ -283,14 +315,17 @@ fn goes_on_like_a_log(rest: &str, first_word: bool) -> bool {
 
 /// Whether an address of the sixth version begins `text`: two groups and a colon behind each.
 fn begins_address(text: &str) -> bool {
-    let mut groups = text.splitn(3, ':');
-    let mut group =
-        || groups.next().is_some_and(|group| group.len() <= 4 && group.bytes().all(|b| b.is_ascii_hexdigit()));
-    !text.starts_with(':') && group() && group() && groups.next().is_some()
+    const MAX_GROUP: usize = 4;
+    let bytes = text.as_bytes();
+    let group = |from: usize| {
+        let digits = bytes[from..].iter().take(MAX_GROUP + 1).take_while(|b| b.is_ascii_hexdigit()).count();
+        (digits <= MAX_GROUP && bytes.get(from + digits) == Some(&b':')).then_some(from + digits + 1)
+    };
+    !text.starts_with(':') && group(0).and_then(group).is_some()
 }
 
 fn is_account(value: &str) -> bool {
-    is_named(value) && !lists(SHARED, value)
+    is_named(value) && lists(value) & SHARED_BIT == 0
 }
 
 /// Whether `value` is an account where a field or an option says that one stands.
@@ -307,12 +342,30 @@ pub(crate) fn is_named(value: &str) -> bool {
         && !value.starts_with(['-', '.'])
         && !constant
         && !host
-        && !lists(NO_ACCOUNT, value)
-        && !lists(COMMON, value)
+        && lists(value) & (NO_ACCOUNT_BIT | COMMON_BIT) == 0
 }
 
-fn lists(words: &str, value: &str) -> bool {
-    words.contains(&format!(" {} ", value.to_lowercase()))
+/// In which of the lists a word stands, a bit each.
+static LISTS: LazyLock<WordTable> = LazyLock::new(|| WordTable::new(listed(), |old, new| old | new));
+
+const NO_ACCOUNT_BIT: u8 = 1;
+const SHARED_BIT: u8 = 2;
+const COMMON_BIT: u8 = 4;
+const ENDING_BIT: u8 = 8;
+
+fn listed() -> impl Iterator<Item = (&'static str, u8)> + Clone {
+    let lists = [(NO_ACCOUNT, NO_ACCOUNT_BIT), (SHARED, SHARED_BIT), (COMMON, COMMON_BIT), (ENDINGS, ENDING_BIT)];
+    lists.into_iter().flat_map(|(words, bit)| words.split_ascii_whitespace().map(move |word| (word, bit)))
+}
+
+/// The bits of the lists that `value` stands in, whatever its case.
+fn lists(value: &str) -> u8 {
+    const LONGEST: usize = 24;
+    let mut lower = [0; LONGEST];
+    let Some(lower) = lower.get_mut(..value.len()) else { return 0 };
+    lower.copy_from_slice(value.as_bytes());
+    lower.make_ascii_lowercase();
+    LISTS.get(lower)
 }
 
 /// Identifiers that software makes: UUIDs, `call_x8Kq…`, long hexadecimal.
@@ -326,6 +379,12 @@ fn is_generated(value: &str) -> bool {
 mod tests {
     use super::*;
     use crate::recognizers::testing::check;
+    use crate::words::testing::check_distinct;
+
+    #[test]
+    fn the_lists_tell_their_words_apart() {
+        check_distinct(listed().map(|(word, _)| word));
+    }
 
     #[test]
     fn accounts() {

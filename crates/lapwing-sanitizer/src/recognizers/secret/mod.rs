@@ -78,6 +78,10 @@ pub(crate) enum Keyword {
     Note,
     /// A command and its options; the program's number.
     Command(u8),
+    /// An option that an account follows, whatever the program.
+    Account,
+    /// What reads a password that `echo` prints.
+    Piped,
     /// The permissions of a file, behind which its owner stands.
     Permissions,
     /// What stands behind an account in brackets.
@@ -102,6 +106,8 @@ pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
             list("todo(|fixme(", Keyword::Note)
                 .chain(list(log_line::PERMISSIONS, Keyword::Permissions))
                 .chain(list(log_line::BEHIND_ACCOUNT, Keyword::BehindAccount))
+                .chain(list("--username |--login |--username=", Keyword::Account))
+                .chain(std::iter::once((" | sudo -s", Keyword::Piped)))
                 .chain(list("insert into ", Keyword::Insert))
                 .chain(list("pts/|tty", Keyword::Terminal))
                 .chain(list(":x:", Keyword::Passwd)),
@@ -203,6 +209,8 @@ fn follow(scan: &mut Scan<'_>, keyword: Keyword, start: usize, end: usize) {
         Keyword::Home => super::username::home(scan, end, None),
         Keyword::Call => arguments(scan, end),
         Keyword::Command(number) => command::read(scan, &PROGRAMS[usize::from(number)], end),
+        Keyword::Account => command::account(scan, end),
+        Keyword::Piped => command::piped(scan, start),
         Keyword::Permissions => log_line::owner(scan, end - 1),
         Keyword::BehindAccount => log_line::in_brackets(scan, start),
         Keyword::Passwd => log_line::passwd(scan, start),
@@ -416,7 +424,7 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
     match value.field {
         Field::Password => {
             let end = if value.quoted { text.len() } else { text.find(' ').unwrap_or(text.len()) };
-            let text = text[..end].trim_end_matches([')', '.', ',']);
+            let text = text[..end].trim_end_matches([')', '.', ',', ':']);
             let path = text.starts_with(['/', '~']) || text.contains(":\\");
             let prose = path || text.contains(' ') && text.split(' ').count() > 4;
             let word = !value.quoted && text.bytes().all(|b| b.is_ascii_lowercase());

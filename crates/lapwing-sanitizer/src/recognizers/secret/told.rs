@@ -9,7 +9,7 @@ use crate::scan::Scan;
 
 /// Calls whose arguments are an account and a password, perhaps behind an address; in lower case.
 pub(super) const CALLS: &str = ".login(|.auth(|authenticate(|basicauth(|setcredentials(|usernamepasswordcredentials(|pscredential(|networkcredential(|\
-                                getconnection(|pdo(|mysqli(|mysqli_connect(|mysql_connect(|auth=(|auth = (|basic_auth(|setbasicauth(|withcredentials(|securestring ";
+                                getconnection(|pdo(|mysqli(|mysqli_connect(|mysql_connect(|auth=(|auth = (|basic_auth(|setbasicauth(|withcredentials(|securestring |simple_bind_s(|.simple_bind(";
 
 /// What follows "the password is".
 pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
@@ -24,7 +24,11 @@ pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
         return;
     }
     let stated = VERBS.iter().find(|verb| rest.starts_with(**verb)).map(|verb| verb.len()).or_else(|| detour(rest));
-    let bare = rest.starts_with(' ').then_some(1);
+    // `= PASSWORD('…')`
+    let called = rest.starts_with("('") || rest.starts_with("(\"");
+    let called =
+        called && !scan.text[..mention.start].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.'));
+    let bare = (rest.starts_with(' ') || called).then_some(1);
     let Some(length) = stated.or(bare) else { return };
     // `IDENTIFIED BY '…'`, `PASSWORD "…"`: quotes state it, too.
     let quoted = rest[length..].starts_with(['\'', '"', '`']);

@@ -8,7 +8,7 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use crate::scan::{self, Found, Scan};
+use crate::scan::{self, Found, Scan, Whole};
 use crate::triggers::Signs;
 
 /// Longest token that is opened, in bytes.
@@ -33,7 +33,7 @@ pub(crate) fn open(scan: &mut Scan<'_>, range: Range<usize>, nesting: usize) {
             None => return,
         },
     };
-    for found in scan::scan(&decoded, Signs::of(&decoded, &[]), None, nesting + 1) {
+    for found in scan::scan(&decoded, Signs::of(&decoded, &[]), Whole::Text, nesting + 1) {
         let start = range.start + found.range.start / bytes * characters;
         let end = (range.start + found.range.end.div_ceil(bytes) * characters).min(range.end);
         let value = Some(found.value.unwrap_or_else(|| decoded[found.range.clone()].to_owned()));

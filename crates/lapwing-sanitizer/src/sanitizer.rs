@@ -15,7 +15,7 @@ use crate::formats::ALONE;
 use crate::keyring::KeyRing;
 use crate::policy::{Policies, TenantPolicies};
 use crate::recognizers::person;
-use crate::scan::{self, Stretch};
+use crate::scan::{self, Stretch, Whole};
 
 /// Passes over one text until nothing more is found: masking one value can lay another bare.
 const MAX_PASSES: usize = 4;
@@ -126,7 +126,7 @@ impl Sanitizer {
         let wanted =
             |entity: &EntityType| !(place.plain && matches!(entity, Person | Location | Username)) && wanted(entity);
         let masks = |text: &str| self.policies.masks(text);
-        let mut findings = scan::find_in(text, place.field, &self.custom, masks, stretch, wanted);
+        let mut findings = scan::find_in(text, place.whole, &self.custom, masks, stretch, wanted);
         if place.plain {
             // A form that only standing alone speaks for, such as a number plate's, is a version there: "gpt-x-2026".
             findings.retain(|finding| finding.confidence != ALONE);
@@ -258,20 +258,20 @@ fn replace(
 /// Where a string stands.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
-    /// What its key says of it.
-    field: Option<Field>,
+    whole: Whole,
     /// Whether it is a name of the application's own making: a service, a model, a tool. People, places and accounts
     /// are not looked for in one: "Claude" and "Jenkins" are nobody there.
     plain: bool,
 }
 
 impl Place {
+    /// A value of an object, or a key.
     fn under(field: Option<Field>) -> Self {
-        Self { field, plain: false }
+        Self { whole: field.map_or(Whole::Leaf, Whole::Of), plain: false }
     }
 
     fn of(field: &lapwing_event::Field) -> Self {
-        Self { field: None, plain: field.pii == Pii::Plain }
+        Self { whole: Whole::Text, plain: field.pii == Pii::Plain }
     }
 }
 
@@ -306,7 +306,7 @@ impl Look<'_> {
             Value::Array(items) => items.iter().for_each(|item| self.value(item, field, depth + 1)),
             Value::Object(map) => {
                 for (key, value) in map {
-                    self.look(key, Place::default());
+                    self.look(key, Place::under(None));
                     self.value(value, field::of(key).or(field), depth + 1);
                 }
             }
@@ -379,7 +379,7 @@ impl Mask<'_> {
                 let mut masked = Map::new();
                 for (mut key, mut value) in std::mem::take(map) {
                     let inner = field::of(&key).or(field);
-                    changed |= self.mask(&mut key, Place::default());
+                    changed |= self.mask(&mut key, Place::under(None));
                     changed |= self.value(&mut value, inner);
                     masked.insert(unused(&masked, key), value);
                 }

@@ -69,6 +69,27 @@ const MAX_ALONE: usize = 48;
 /// Nested encodings (Base64, hexadecimal) that are opened.
 const MAX_NESTING: usize = 2;
 
+/// What the whole text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Whole {
+    /// A text of its own. A number that is all of it may answer a question, so that no word need name it.
+    #[default]
+    Text,
+    /// A value or a key of an object that says nothing of it: a number there is only a number.
+    Leaf,
+    /// The value of a field.
+    Of(Field),
+}
+
+impl Whole {
+    fn field(self) -> Option<Field> {
+        match self {
+            Self::Of(field) => Some(field),
+            Self::Text | Self::Leaf => None,
+        }
+    }
+}
+
 /// How much of a text is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stretch {
@@ -77,11 +98,10 @@ pub(crate) enum Stretch {
     AroundMasks,
 }
 
-/// The findings in `text` of the types that are `wanted`, in order and without overlap. The text may be the value of
-/// `enclosing`. `masks` tells the masks of an earlier pass in a text: they say nothing of what stands beside them.
+/// The findings in `text` of the types that are `wanted`, in order and without overlap. `masks` tells the masks of an earlier pass in a text: they say nothing of what stands beside them.
 pub(crate) fn find_in(
     text: &str,
-    enclosing: Option<Field>,
+    whole: Whole,
     custom: &[Custom],
     masks: impl Fn(&str) -> Vec<Range<usize>>,
     stretch: Stretch,
@@ -93,7 +113,7 @@ pub(crate) fn find_in(
         Stretch::Whole => Signs::of(&view.text, &masks),
         Stretch::AroundMasks => Signs::around(&view.text, &masks),
     };
-    let mut found = scan(&view.text, signs, enclosing, 0);
+    let mut found = scan(&view.text, signs, whole, 0);
     for recognizer in custom {
         found.append(&mut recognizer.find(&view.text));
     }
@@ -117,7 +137,7 @@ pub(crate) fn find_in(
 /// Builds what every scan needs, by a scan that meets all of it.
 pub(crate) fn prepare() {
     let text = "My name is Ann Lee, key: 1234567, token=ghp_0123456789abcdef0123";
-    scan(text, Signs::of(text, &[]), None, 0);
+    scan(text, Signs::of(text, &[]), Whole::Text, 0);
 }
 
 /// Adds mentions of `names` that no finding covers yet.
@@ -140,16 +160,16 @@ pub(crate) fn add_names(text: &str, names: &[String], findings: &mut Vec<Finding
 }
 
 /// One pass over the readable text, nested encodings included.
-pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: usize) -> Vec<Found> {
+pub(crate) fn scan(text: &str, signs: Signs, whole: Whole, nesting: usize) -> Vec<Found> {
     let trimmed = text.trim();
     let Signs { triggers, mentions, keywords, values, read_around } = signs;
     let mut scan = Scan {
         text,
         mentions,
         read_around,
-        enclosing,
+        enclosing: whole.field(),
         current: None,
-        alone: enclosing.is_none() && trimmed.len() <= MAX_ALONE && !trimmed.contains('\n'),
+        alone: whole == Whole::Text && trimmed.len() <= MAX_ALONE && !trimmed.contains('\n'),
         found: Vec::new(),
         names_read: 0,
         tokens_read: 0,
@@ -162,7 +182,7 @@ pub(crate) fn scan(text: &str, signs: Signs, enclosing: Option<Field>, nesting: 
         key_end: None,
         key_ends_read: 0,
     };
-    if let Some(field) = enclosing {
+    if let Whole::Of(field) = whole {
         scan.current = Some(FieldValue { field, range: 0..text.len(), quoted: true });
         scan.read_field();
     }

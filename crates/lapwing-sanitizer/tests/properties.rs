@@ -97,6 +97,17 @@ fn an_event_is_masked_in_every_string_and_says_so() {
 }
 
 #[test]
+fn a_number_that_nothing_names_stays_a_number() {
+    let mut event = event();
+    let numbers = json!({"offset": 19972, "bytes": 2147483648_u64, "at_ms": 1795501800123_u64, "ns": 1795501800123456789_u64,
+        "ratio": 12345.678, "batch": "19972", "rows": [80212, 2015593834_u64]});
+    event.attrs.insert("counted".to_owned(), numbers.clone());
+    let sanitized = SANITIZER.sanitize(event).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&sanitized.encode()).unwrap();
+    assert_eq!(value["attrs"]["counted"], numbers);
+}
+
+#[test]
 fn sanitizing_twice_changes_nothing_and_equal_values_stay_joinable() {
     let tenant = TenantId::default();
     let (first, _) = SANITIZER.sanitize_text(&tenant, "from Jane.Doe@example.com");

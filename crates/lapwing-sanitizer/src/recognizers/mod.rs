@@ -57,11 +57,12 @@ pub(crate) static FORMATS: &[&[Format]] = &[
 #[cfg(test)]
 pub(crate) mod testing {
     use crate::entity::EntityType;
-    use crate::scan::{Stretch, find_in};
+    use crate::scan::{Stretch, Whole, find_in};
 
     /// The values of `entity` in `text`, as written, in order.
     pub(crate) fn found(entity: EntityType, text: &str) -> Vec<String> {
-        let findings = find_in(text, None, &[], |_| Vec::new(), Stretch::Whole, |found| *found == entity).into_iter();
+        let findings =
+            find_in(text, Whole::Text, &[], |_| Vec::new(), Stretch::Whole, |found| *found == entity).into_iter();
         findings.map(|finding| text[finding.range].to_owned()).collect()
     }
 

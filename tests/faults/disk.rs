@@ -185,7 +185,7 @@ pub async fn damage(at: &mut Installation, random: &mut Random, harm: &mut Harm)
     at.bring_up(role);
 
     let told = wait_for(async || {
-        let named = at.log_of(role).contains("set aside") && at.home(role).join("data/index/quarantine").exists();
+        let named = at.last_log_of(role).contains("set aside") && at.home(role).join("data/index/quarantine").exists();
         (named && check::all(at.store(), query).await.len() > before).then_some(())
     });
     if told.await.is_none() {

@@ -153,6 +153,12 @@ impl Installation {
         ended
     }
 
+    /// What the process logged that was last started under this name.
+    pub fn last_log_of(&self, name: &str) -> String {
+        let log = self.logs.iter().rfind(|(started, _)| *started == name);
+        log.map(|(_, log)| log.lock().unwrap().clone()).unwrap_or_default()
+    }
+
     pub fn kill(&mut self, name: &str) {
         self.note_peaks();
         self.running.remove(name).unwrap().kill();
@@ -194,11 +200,6 @@ impl Installation {
     /// The process that takes events.
     pub fn front_server(&self) -> &Server {
         &self.running[self.roles()[0]]
-    }
-
-    /// What a process has logged since it was started.
-    pub fn log_of(&self, name: &str) -> String {
-        self.running[name].log.lock().unwrap().clone()
     }
 
     /// Forgets the logs of processes that have ended.

@@ -202,9 +202,14 @@ impl Installation {
         &self.running[self.roles()[0]]
     }
 
-    /// Forgets the logs of processes that have ended.
-    pub fn forget_logs(&mut self) {
+    /// Forgets the logs of processes that have ended, and how much memory each took so far.
+    pub fn begin_run(&mut self) {
         self.logs.retain(|(_, log)| Arc::strong_count(log) > 1);
+        self.peaks.clear();
+        for server in self.running.values() {
+            // Resets VmHWM (proc_pid_clear_refs(5)).
+            std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").unwrap();
+        }
     }
 
     /// The last lines of what every process has logged, in the order in which they were started.
@@ -229,7 +234,7 @@ impl Installation {
         self.running.get("store").unwrap_or_else(|| &self.running["up"])
     }
 
-    /// The most memory that any process took, in MiB.
+    /// The most memory that any process took in this run, in MiB, the mapped parts of files included.
     pub fn peak_mib(&mut self) -> u64 {
         self.note_peaks();
         self.peaks.values().max().copied().unwrap_or_default() >> 10

@@ -135,7 +135,8 @@ async fn run(arguments: &Arguments, faults: &[Fault]) -> Report {
 
 /// One fault under load, from a random moment on; then what was promised is checked.
 async fn one(installation: &mut Installation, fault: Fault, tag: &str, rate: u32, mut random: Random) -> Run {
-    installation.forget_logs();
+    let began = Instant::now();
+    installation.begin_run();
     let mut load = Load::start(installation.front(), tag, rate, fault.habits(), random.next());
     tokio::time::sleep(random.millis(300, 1500)).await;
     installation.healed = Instant::now();
@@ -147,5 +148,6 @@ async fn one(installation: &mut Installation, fault: Fault, tag: &str, rate: u32
     ledger.add(std::mem::take(&mut harm.ledger));
     let recovery = harm.recovery.unwrap_or(recovered);
     let found = check::settled(installation, tag, &ledger, &harm).await;
-    Run { fault, tag: tag.to_owned(), recovery, peak_mib: installation.peak_mib(), ledger, harm, found }
+    let (tag, peak_mib) = (tag.to_owned(), installation.peak_mib());
+    Run { fault, tag, took: began.elapsed(), recovery, peak_mib, ledger, harm, found }
 }

@@ -13,6 +13,7 @@ use crate::load::Ledger;
 pub struct Run {
     pub fault: Fault,
     pub tag: String,
+    pub took: Duration,
     pub recovery: Duration,
     pub peak_mib: u64,
     pub ledger: Ledger,
@@ -22,10 +23,11 @@ pub struct Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tag, recovery, ledger, found, .. } = self;
+        let Self { tag, took, recovery, peak_mib, ledger, found, .. } = self;
         let (acknowledged, unanswered) = (ledger.acknowledged.len(), ledger.unanswered.len());
         write!(f, "{tag}: {acknowledged} acknowledged, {unanswered} not, ")?;
         write!(f, "{} refused, {} pushed back, recovered in {recovery:.1?}", ledger.refused, ledger.pushed_back)?;
+        write!(f, ", peak {peak_mib} MiB, took {took:.0?}")?;
         if !found.is_clean() {
             let Found { lost, doubled, alerts_lost, alerts_doubled, strange, faults } = found;
             for (what, items) in [

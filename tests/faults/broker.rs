@@ -93,7 +93,7 @@ fn tool(at: &Installation, arguments: &[&str]) {
 pub async fn remade(at: &mut Installation, load: &Load, random: &mut Random, harm: &mut Harm) {
     rest(at, load).await;
     // What is deleted must have been read by both.
-    check::recovery(at, &format!("{}-read", harm.tag)).await;
+    harm.faults.extend(check::recovery(at, &format!("{}-read", harm.tag)).await.err());
     sleep(LAG_INTERVAL).await;
     let at_work = random.one_in(2);
     if !at_work {

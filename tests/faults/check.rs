@@ -41,8 +41,9 @@ impl Found {
     }
 }
 
-/// The time from when the fault began to be healed until an event that is sent from now on can be searched.
-pub async fn recovery(at: &Installation, tag: &str) -> Duration {
+/// The time from when the fault began to be healed until an event that is sent from now on can be searched, or what
+/// still does not work.
+pub async fn recovery(at: &Installation, tag: &str) -> Result<Duration, String> {
     let began = at.healed;
     let (http, url) = (reqwest::Client::new(), format!("{}/v1/events", at.front()));
     let event = json!({"interaction_id": tag, "service": tag, "prompt": "probe"});
@@ -51,18 +52,18 @@ pub async fn recovery(at: &Installation, tag: &str) -> Duration {
         if request.send().await.is_ok_and(|response| response.status().is_success()) {
             break;
         }
-        assert!(began.elapsed() < DEADLINE, "{tag}: nothing is taken any more\n{}", at.last_words());
+        if began.elapsed() > DEADLINE {
+            return Err(format!("{tag}: nothing is taken any more"));
+        }
         sleep(PACE).await;
     }
     while all(at.store(), &format!("service:{tag}")).await.is_empty() {
-        assert!(
-            began.elapsed() < DEADLINE,
-            "{tag}: what was acknowledged does not become searchable\n{}",
-            at.last_words()
-        );
+        if began.elapsed() > DEADLINE {
+            return Err(format!("{tag}: what was acknowledged does not become searchable"));
+        }
         sleep(PACE).await;
     }
-    began.elapsed()
+    Ok(began.elapsed())
 }
 
 /// Waits until everything that was promised is there, then looks whether it is there once.

@@ -120,8 +120,12 @@ impl Fault {
     }
 
     /// Whether it takes long, or tells little that the others do not: left out of the short form.
-    pub fn is_long(self) -> bool {
-        matches!(self, Self::KillTwice | Self::HalfState | Self::KillDetector | Self::BrokerAway)
+    pub fn is_long(self, bus: Bus) -> bool {
+        match self {
+            Self::KillTwice | Self::HalfState | Self::KillDetector | Self::BrokerAway => true,
+            Self::Repeats | Self::KillEmitter | Self::SlowDisk | Self::Clock => bus == Bus::Kafka,
+            _ => false,
+        }
     }
 
     /// Whether it needs a disk that can be filled.

@@ -75,7 +75,7 @@ impl Arguments {
         let long = self.long || self.rounds > 1 || self.duration.is_some() || self.only.is_some();
         let wanted = |fault: &Fault| match &self.only {
             Some(part) => fault.name().contains(part.as_str()),
-            None => long || !fault.is_long(),
+            None => long || !fault.is_long(self.bus),
         };
         let faults = Fault::of(self.bus).iter().copied().filter(wanted);
         let has_small_disk = SmallDisk::is_possible();
@@ -126,7 +126,12 @@ async fn run(arguments: &Arguments, faults: &[Fault]) -> Report {
             if !run.found.is_clean() {
                 eprintln!("{}", installation.last_words());
             }
+            let recovers = run.recovers;
             report.add(run);
+            if !recovers {
+                // What comes after it would say nothing more.
+                return report;
+            }
         }
     }
     report.disorder(installation.finish().await);
@@ -146,8 +151,13 @@ async fn one(installation: &mut Installation, fault: Fault, tag: &str, rate: u32
     let mut ledger = load.stop().await;
     installation.unanswered.extend(ledger.unanswered.iter().map(|item| (tag.to_owned(), *item)));
     ledger.add(std::mem::take(&mut harm.ledger));
+    let recovers = recovered.is_ok();
+    let recovered = recovered.unwrap_or_else(|fault| {
+        harm.faults.push(fault);
+        installation.healed.elapsed()
+    });
     let recovery = harm.recovery.unwrap_or(recovered);
     let found = check::settled(installation, tag, &ledger, &harm).await;
     let (tag, peak_mib) = (tag.to_owned(), installation.peak_mib());
-    Run { fault, tag, took: began.elapsed(), recovery, peak_mib, ledger, harm, found }
+    Run { fault, tag, took: began.elapsed(), recovers, recovery, peak_mib, ledger, harm, found }
 }

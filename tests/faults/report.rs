@@ -14,6 +14,8 @@ pub struct Run {
     pub fault: Fault,
     pub tag: String,
     pub took: Duration,
+    /// Whether everything worked again in the end.
+    pub recovers: bool,
     pub recovery: Duration,
     pub peak_mib: u64,
     pub ledger: Ledger,

@@ -171,11 +171,11 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (
         Class::USERNAME,
-        "username|user name|userid|user id|user|login|login name|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|of user|from user|chown|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|caller|logged-in user|logged in as|signed in as|running as|authenticated as|connected as|authenticated user|denied to|subject account name:|eap identity|login failed:|logon failed:|login failure:|authentication failed for|auth failed for|changed for|changing password for|create user|alter user|drop user|create role|alter role|drop role|blocked for|lockout for|attempts for|failures for|failure for|login ok|login incorrect|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
+        "username|user name|userid|user id|user|login|login name|log in as|sign in as|account name|screen name|nickname|handle|as user|for user|whoami|invalid user|session opened for user|su -|sudo -u|sudo:|publickey for|accepted password for|failed password for|password for|login for|login attempt for|authentication failure for|to root)|of user|from user|chown|disable the account|lock the account|unlock the account|reset the account|user account|account name:|actor|caller|logged-in user|logged in as|signed in as|running as|authenticated as|connected as|authenticated user|denied to|subject account name:|eap identity|login failed:|logon failed:|login failure:|authentication failed for|auth failed for|changed for|changing password for|reset password for|reset the password for|reset the password of|unlock account|create user|alter user|drop user|create role|alter role|drop role|blocked for|lockout for|attempts for|failures for|failure for|login ok|login incorrect|display_name|benutzername|benutzer|nombre de usuario|usuario|nom d'utilisateur|utilisateur|identifiant|nome utente|utente|gebruikersnaam|käyttäjätunnus|användarnamn|kullanıcı adı",
     ),
     (
         Class::PASSWORD,
-        "password|passwords|passwd|pw|parolă|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|identified by|psk|pre-shared key|one-time code|one time code|one-time password|verification code|security code|login code|access code|auth code|2fa code|temp password|creds|heslo|jelszó|lozinka|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
+        "password|passwords|password for|passwd|pw|parolă|passcode|passphrase|pwd|pass|pin|pin code|secret|secret key|api key|apikey|api token|access token|access key|auth token|token|credential|credentials|license key|private key|otp|identified by|psk|pre-shared key|one-time code|one time code|one-time password|verification code|security code|login code|access code|auth code|2fa code|temp password|creds|heslo|jelszó|lozinka|passwort|kennwort|mot de passe|contraseña|senha|wachtwoord|hasło|lösenord|salasana|şifre|parola",
     ),
     (
         Class::SPELLED_AT,
@@ -269,7 +269,8 @@ impl Mentions {
 
     /// Whether a word of `class` stands shortly before or just after `range`.
     pub(crate) fn near(&self, class: Class, range: &Range<usize>) -> bool {
-        self.before(class, range.start, REACH_BEFORE).is_some() || self.after(class, range.end, REACH_AFTER)
+        self.any(class)
+            && (self.before(class, range.start, REACH_BEFORE).is_some() || self.after(class, range.end, REACH_AFTER))
     }
 
     /// The last word of `class` that ends at most `reach` bytes before `at`.

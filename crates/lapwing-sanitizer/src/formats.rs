@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex_automata::dfa::{Automaton, dense};
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 
@@ -121,6 +122,8 @@ const MAX_SEPARATORS: usize = 9;
 
 struct Formats {
     dfa: dense::DFA<Vec<u32>>,
+    /// The state of every beginning: no format looks at what stands before it.
+    start: StateID,
     all: Vec<&'static Format>,
 }
 
@@ -132,14 +135,14 @@ static AUTOMATON: LazyLock<Formats> = LazyLock::new(|| {
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .build_many(&patterns)
         .expect("the format table holds valid patterns");
-    Formats { dfa, all }
+    let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).expect("the automaton is anchored");
+    Formats { dfa, start, all }
 });
 
 /// Calls `found` with each format that matches from `at`, where it ends and how many digits it has; the ends of one format come in order.
 pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static Format, usize, usize)) {
-    let Formats { dfa, all } = &*AUTOMATON;
-    let config = start::Config::new().anchored(Anchored::Yes);
-    let Ok(mut state) = dfa.start_state(&config) else { return };
+    let Formats { dfa, start, all } = &*AUTOMATON;
+    let mut state = *start;
     let mut end = at;
     let (mut digits, mut separators) = (0, 0);
     while end - at <= MAX_LENGTH {

@@ -17,8 +17,8 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         return;
     }
     let written_like_a_name =
-        text.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '\'' | '-' | '.' | ',' | '’'))
-            && text.split(' ').count() <= MAX_WORDS;
+        text.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '+' | '\'' | '-' | '.' | ',' | '’'))
+            && text.split([' ', '+']).count() <= MAX_WORDS;
     if !written_like_a_name || is_no_value(text) {
         return;
     }
@@ -72,14 +72,14 @@ fn is_no_value(text: &str) -> bool {
 
 /// Whether every word but particles begins with a capital.
 pub(crate) fn is_capitalized(text: &str) -> bool {
-    text.split([' ', ',']).filter(|word| !word.is_empty()).all(|word| {
+    text.split([' ', '+', ',']).filter(|word| !word.is_empty()).all(|word| {
         let first = word.chars().next().unwrap_or(' ');
         first.is_uppercase() || first.is_ascii_digit() || PARTICLES.contains(&word) || word.len() <= 3
     }) && text.chars().any(char::is_uppercase)
 }
 
 fn looks_like_a_name(text: &str, quoted: bool) -> bool {
-    let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text.split([' ', '+', ',']).filter(|word| !word.is_empty()).collect();
     let known: Vec<Known> = words.iter().map(|word| names::known(word)).collect();
     let ordinary = known.iter().filter(|known| known.ordinary && !known.first && !known.last).count();
     if known.iter().any(|known| known.thing) || !is_capitalized(text) {

@@ -147,6 +147,7 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
             {
                 true => Naming::Explicit,
                 false if told && possessed(&scan.text[..mention.start]) => Naming::Closing,
+                false if acts(&scan.text[..mention.start], rest) => Naming::Explicit,
                 false => Naming::Word,
             }
         }
@@ -160,9 +161,39 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
     account_at(scan, scan.text.len() - body.len(), SHAPED - 3, naming);
 }
 
+/// Whether the record of an action begins with the account's word, and `rest` goes on with what was done: no sentence
+/// does that without an article.
+fn acts(head: &str, rest: &str) -> bool {
+    const VERBS: [&str; 12] = [
+        " changed ",
+        " updated ",
+        " deleted ",
+        " created ",
+        " added ",
+        " removed ",
+        " requested ",
+        " uploaded ",
+        " downloaded ",
+        " revoked ",
+        " approved ",
+        " has ",
+    ];
+    let head = head.trim_end_matches(' ');
+    (head.is_empty() || head.ends_with([':', ']', '"', '|', '\n'])) && VERBS.iter().any(|verb| rest.starts_with(verb))
+}
+
 /// Words that an account follows which the sentence ends with.
-const CLOSING: [&str; 5] =
-    ["denied to", "changed for", "changing password for", "blocked for", "authentication failed for"];
+const CLOSING: [&str; 9] = [
+    "denied to",
+    "changed for",
+    "changing password for",
+    "reset password for",
+    "reset the password for",
+    "reset the password of",
+    "unlock account",
+    "blocked for",
+    "authentication failed for",
+];
 
 /// Whether "my" or the like stands at the end of `head`.
 fn possessed(head: &str) -> bool {
@@ -426,6 +457,8 @@ mod tests {
                 ("link sent to user manually today", &[]),
                 ("Requester: Jane Doe (jdoe7)", &["jdoe7"]),
                 ("Mi usuario es iwota.", &["iwota"]),
+                (r#"{"message": "user padeyemi changed role of x"}"#, &["padeyemi"]),
+                ("what the user then changed is lost", &[]),
                 ("the user is ready.", &[]),
             ],
         );

@@ -40,6 +40,9 @@ fn named_closely(c: &Candidate<'_>) -> bool {
     if c.field.is_some() {
         return matches!(c.field, Some(Field::Identity | Field::Ssn | Field::Vehicle));
     }
+    if !c.mentions.any(Class::IDENTITY) {
+        return false;
+    }
     let others = Class::REFERENCE.or(Class::PHONE).or(Class::BANK).or(Class::CARD);
     let other = c.mentions.before(others, c.range.start, REACH);
     match c.mentions.before(Class::IDENTITY, c.range.start, REACH) {

@@ -23,7 +23,8 @@ pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
         pair(scan, mention.end);
         return;
     }
-    let stated = VERBS.iter().find(|verb| rest.starts_with(**verb)).map(|verb| verb.len()).or_else(|| detour(rest));
+    let stated =
+        VERBS.iter().find(|verb| rest.starts_with(**verb)).map(|verb| verb.len()).or_else(|| detour(&word, rest));
     // `= PASSWORD('…')`
     let called = rest.starts_with("('") || rest.starts_with("(\"");
     let called =
@@ -90,9 +91,9 @@ fn pair(scan: &mut Scan<'_>, at: usize) {
 }
 
 /// Length of up to four words and a verb: "for the card is".
-fn detour(rest: &str) -> Option<usize> {
+fn detour(word: &str, rest: &str) -> Option<usize> {
     const MAX_WORDS: usize = 4;
-    if ![" for ", " of ", " to "].iter().any(|word| rest.starts_with(word)) {
+    if !word.ends_with(" for") && ![" for ", " of ", " to "].iter().any(|word| rest.starts_with(word)) {
         return None;
     }
     let mut at = 0;
@@ -106,6 +107,10 @@ fn detour(rest: &str) -> Option<usize> {
             return None;
         }
         at += 1 + length;
+        // `the password for the staging box: …`
+        if rest[at..].starts_with(": ") {
+            return Some(at + 2);
+        }
     }
     None
 }
@@ -181,6 +186,7 @@ mod tests {
             &[
                 ("the pin for the card is 2197.", &["2197"]),
                 ("your one-time code is 809972. Sign in", &["809972"]),
+                ("root password for the staging box: Tundra#9445 (user x)", &["Tundra#9445"]),
                 ("CREATE USER x IDENTIFIED BY 'WalnutSaffron64!';", &["WalnutSaffron64!"]),
                 ("login jdoe password cinder-tundra-17", &["cinder-tundra-17"]),
                 ("the password of the user is required", &[]),

@@ -184,7 +184,8 @@ async fn gaps(at: &mut Installation, harm: &Harm) -> Option<String> {
 }
 
 fn span(gap: &Value) -> u64 {
-    gap["next"].as_u64().unwrap_or_default() - gap["first"].as_u64().unwrap_or_default()
+    let offset = |name: &str| gap[name].as_u64().unwrap_or_else(|| panic!("{name} of a gap is no offset: {gap}"));
+    offset("next_offset") - offset("first_offset")
 }
 
 /// What is wrong with the order on the clean topic, over all runs.

@@ -30,7 +30,9 @@ pub async fn fill(at: &Installation, count: u32) {
     let batches = stream::iter((0..count).step_by(BATCH as usize)).map(|from| {
         let (http, url) = (&http, &url);
         async move {
-            let items = Value::from_iter((from..count.min(from + BATCH)).map(|number| event(number, first_ms)));
+            // In the order in which they would have come.
+            let at_ms = |number: u32| first_ms + u64::from(DAYS) * DAY_MS * u64::from(number) / u64::from(count);
+            let items = Value::from_iter((from..count.min(from + BATCH)).map(|number| event(number, at_ms(number))));
             loop {
                 let answer = http.post(url).json(&items).send().await;
                 match answer.map(|response| response.status().as_u16()) {
@@ -58,8 +60,7 @@ pub async fn fill(at: &Installation, count: u32) {
 }
 
 /// Of the size and the shape of a common interaction.
-fn event(number: u32, first_ms: u64) -> Value {
-    let at_ms = first_ms + u64::from(number % DAYS) * DAY_MS + u64::from(number);
+fn event(number: u32, at_ms: u64) -> Value {
     let words = ["order", "invoice", "refund", "delivery", "account", "address", "payment", "contract"];
     let text = |salt: u32| {
         let word = |place: u32| words[(number.wrapping_mul(2_654_435_761).rotate_left(place + salt) % 8) as usize];

@@ -254,7 +254,7 @@ fn check(seed: u64, state: &State) {
     for event in &state.clean {
         if event["error"]["type"] == EVENTS_LOST {
             let gap = &event["attrs"]["gap"];
-            for offset in gap["first"].as_i64().unwrap()..gap["next"].as_i64().unwrap() {
+            for offset in gap["first_offset"].as_i64().unwrap()..gap["next_offset"].as_i64().unwrap() {
                 *effects.entry((gap["partition"].as_i64().unwrap(), offset)).or_default() += 1;
             }
             continue;

@@ -276,7 +276,10 @@ async fn a_gap_is_an_event_on_the_clean_topic() {
     let events: Vec<Value> = rig.read(topics::CLEAN, expect).await.iter().map(value).collect();
     let gaps: Vec<&Value> = events.iter().filter(|event| event["error"]["type"] == EVENTS_LOST).collect();
     assert_eq!(gaps.len(), 1, "{events:?}");
-    assert_eq!((&gaps[0]["attrs"]["gap"]["reader"], &gaps[0]["attrs"]["gap"]["first"]), (&"ingest".into(), &1.into()));
+    assert_eq!(
+        (&gaps[0]["attrs"]["gap"]["reader"], &gaps[0]["attrs"]["gap"]["first_offset"]),
+        (&"ingest".into(), &1.into())
+    );
 }
 
 #[test]

@@ -18,6 +18,11 @@ pub(crate) struct FieldValueRange {
 
 /// The key before the `:` or `=` at `sign`, and where the value behind it stands.
 pub(crate) fn read(text: &str, sign: usize) -> Option<(&str, FieldValueRange)> {
+    // `std::pin::Pin` is a path.
+    let bytes = text.as_bytes();
+    if bytes[sign] == b':' && (bytes.get(sign + 1) == Some(&b':') || text[..sign].ends_with(':')) {
+        return None;
+    }
     let mut key = key_before(text, sign)?;
     if TYPES.contains(&key) {
         // `val login: String = "…"`: the key stands before its type.

@@ -46,6 +46,7 @@ pub(crate) fn around(scan: &mut Scan<'_>, at: usize) {
 /// `jdoe@10.1.2.3`, `ssh jdoe@web01`: the account of a host that is no domain.
 fn at_address(scan: &mut Scan<'_>, start: usize, at: usize) {
     let host = &scan.text[at + 1..scan.text.floor_char_boundary(at + 1 + 64)];
+    let host = host.split([' ', '"', '\'', '\n', ',']).next().unwrap_or(host);
     let address = host
         .trim_start_matches('[')
         .split(['.', ':'])

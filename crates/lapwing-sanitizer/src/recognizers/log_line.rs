@@ -93,6 +93,9 @@ pub(crate) fn passwd(scan: &mut Scan<'_>, colon: usize) {
 pub(crate) fn session(scan: &mut Scan<'_>, at: usize) {
     const MAX_HEAD: usize = 80;
     let bytes = scan.text.as_bytes();
+    if !matches!(bytes.get(at + 3), Some(b'/' | b'0'..=b'9')) {
+        return;
+    }
     let head = &bytes[at.saturating_sub(MAX_HEAD)..at];
     let blanks = head.iter().rev().take_while(|b| **b == b' ').count();
     if blanks > 0 {
@@ -149,7 +152,7 @@ pub(crate) fn in_domains(scan: &mut Scan<'_>) {
             .count();
         let apart = head[..at - domain].last().is_none_or(|b| b" \"'(:[=\n,/".contains(b));
         let length = account_length(&scan.text[at + 1..]);
-        let goes_on = bytes.get(at + 1 + length) == Some(&b'\\');
+        let goes_on = bytes.get(at + 1 + length) == Some(&b'\\') || bytes.get(at + 1) == Some(&b'_');
         let value = scan.text[at + 1..at + 1 + length].trim_end_matches(['.', '-']);
         if (2..=MAX_DOMAIN).contains(&domain) && apart && !goes_on && is_personal(value) {
             scan.push(at + 1..at + 1 + value.len(), Username, "domain-user", SHAPED);

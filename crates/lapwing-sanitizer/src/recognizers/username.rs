@@ -11,7 +11,7 @@ use crate::scan::{FieldValue, Scan};
 use crate::words::WordTable;
 
 /// Words that stand where an account could and are none.
-const NO_ACCOUNT: &str = " user users daemon nobody default none null true false yes no name id ids input agent assistant tool human bot content message messages role data info type \
+const NO_ACCOUNT: &str = " user users handle regex daemon nobody default none null true false yes no name id ids input agent assistant tool human bot content message messages role data info type \
                           group from for and or the a an is was has in on at to of by with not invalid unknown failed error session login logout password email account accounts \
                           profile settings profiles api client server host local localhost string int integer number object array function class support staff me you your my \
                           his her their this that undefined shared public private mail http https request requests query queries experience interface story stories who will can \
@@ -131,6 +131,10 @@ pub(crate) fn after(scan: &mut Scan<'_>, mention: Mention) {
     }
     let skipped = rest.len() - body.len();
     let label = word.ends_with(':');
+    // "to handle" is a verb.
+    if word == "handle" && !told && !rest.starts_with([':', '=', '"']) {
+        return;
+    }
     if skipped == 0 || skipped > 24 {
         return;
     }
@@ -374,6 +378,8 @@ pub(crate) fn is_named(value: &str) -> bool {
         && !constant
         && !host
         && lists(value) & (NO_ACCOUNT_BIT | COMMON_BIT) == 0
+        // `payload.username`: code that takes it from elsewhere.
+        && value.rsplit_once('.').is_none_or(|(_, last)| lists(last) & NO_ACCOUNT_BIT == 0)
 }
 
 /// In which of the lists a word stands, a bit each.
@@ -460,6 +466,7 @@ mod tests {
                 (r#"{"message": "user padeyemi changed role of x"}"#, &["padeyemi"]),
                 ("what the user then changed is lost", &[]),
                 ("the user is ready.", &[]),
+                ("username: payload.username, to handle bad_request", &[]),
             ],
         );
     }

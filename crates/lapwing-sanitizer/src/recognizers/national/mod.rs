@@ -40,7 +40,8 @@ fn named_closely(c: &Candidate<'_>) -> bool {
     if c.field.is_some() {
         return matches!(c.field, Some(Field::Identity | Field::Ssn | Field::Vehicle));
     }
-    if !c.mentions.any(Class::IDENTITY) {
+    // `discord.gg/MT27AG5EVE`: the path of an address.
+    if !c.mentions.any(Class::IDENTITY) || c.text[..c.range.start].ends_with('/') {
         return false;
     }
     let others = Class::REFERENCE.or(Class::PHONE).or(Class::BANK).or(Class::CARD);

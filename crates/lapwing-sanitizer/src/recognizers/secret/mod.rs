@@ -425,7 +425,7 @@ pub(crate) fn field(scan: &mut Scan<'_>, value: &FieldValue) {
         Field::Password => {
             let end = if value.quoted { text.len() } else { text.find(' ').unwrap_or(text.len()) };
             let text = text[..end].trim_end_matches([')', '.', ',', ':']);
-            let path = text.starts_with(['/', '~']) || text.contains(":\\");
+            let path = text.starts_with(['/', '~']) || text.contains(":\\") || text.contains("://");
             let prose = path || text.contains(' ') && text.split(' ').count() > 4;
             let word = !value.quoted && text.bytes().all(|b| b.is_ascii_lowercase());
             if text.len() >= 4 && !prose && !word && !is_placeholder(text) {

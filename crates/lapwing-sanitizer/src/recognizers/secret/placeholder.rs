@@ -92,7 +92,12 @@ fn is_worded(value: &str) -> bool {
 
 /// `MY_API_KEY`, `FLY_API_TOKEN`: the name of a variable.
 fn is_constant(value: &str) -> bool {
-    value.contains('_') && value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && value.len() >= 5
+    let upper = value.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let mut parts = value.split('_');
+    let first = parts.next().unwrap_or_default();
+    let plain = value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && value.contains('_') && value.len() >= 5;
+    // `RSA_PKCS1_2048_SHA256`
+    plain || upper && parts.count() >= 3 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_uppercase())
 }
 
 #[cfg(test)]

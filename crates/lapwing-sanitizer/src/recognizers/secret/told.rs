@@ -49,7 +49,9 @@ pub(crate) fn told(scan: &mut Scan<'_>, mention: Mention) {
         _ if word.contains("token") => 8,
         _ => 5,
     };
-    let code = value.contains(['(', '{', '[', '=', '$']) && value.len() > 24;
+    // `create_float`, `cpuid::InitToken`: names in code.
+    let name = value.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') || value.contains("::");
+    let code = name || value.contains(['(', '{', '[', '=', '$']) && value.len() > 24;
     if value.len() >= least
         && telling
         && (stated.is_some() || quoted || is_strong(value) || least == 4 && is_pin(value))
@@ -192,6 +194,8 @@ mod tests {
                 ("the password of the user is required", &[]),
                 ("change the password to something else", &[]),
                 ("error code is 4042", &[]),
+                ("let token: cpuid::InitToken = new", &[]),
+                ("use std::pin::Pin;", &[]),
                 ("prod creds: svc-crm / LanternAmber24!", &["LanternAmber24!"]),
                 ("and its passcode 0588.", &["0588"]),
                 ("credentials: see vault/team for them", &[]),

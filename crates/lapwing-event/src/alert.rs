@@ -1,6 +1,7 @@
 //! The alert section, and how an alert is made from sanitized evidence.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::open_enum::open_enum;
 use crate::{Event, EventId, Kind, SanitizedEvent, Timestamp};
@@ -70,6 +71,11 @@ impl AlertDraft {
     /// sanitized events, so it needs no second sanitizing. The id follows from tenant, rule, dedup key and
     /// evidence, so that a replay raises the same alert and not another.
     pub fn into_event(self, evidence: &SanitizedEvent) -> SanitizedEvent {
+        self.into_event_with(evidence, Map::new())
+    }
+
+    /// As [`Self::into_event`], with the parts of the explanation as fields of their own under `attrs`.
+    pub fn into_event_with(self, evidence: &SanitizedEvent, attrs: Map<String, Value>) -> SanitizedEvent {
         let Self { alert, at } = self;
         let mut parts: Vec<&[u8]> = vec![b"alert", evidence.tenant.id.as_str().as_bytes(), alert.rule_id.as_bytes()];
         parts.push(alert.dedup_key.as_bytes());
@@ -88,6 +94,7 @@ impl AlertDraft {
         event.trace_id.clone_from(&evidence.trace_id);
         event.source.format = "detector".to_owned();
         event.alert = Some(Box::new(alert));
+        event.attrs = attrs;
         SanitizedEvent::derive(event, evidence)
     }
 }

@@ -10,6 +10,9 @@ use super::origin::{Origin, Place};
 use super::text::{Term, group};
 use super::trace::Trace;
 
+/// How well the verb of a sentence fits that only speaks of acting.
+const HINT: f32 = 0.5;
+
 /// Number of features that need no history.
 pub(crate) const STATIC: usize = 15;
 
@@ -150,14 +153,14 @@ impl Found<'_, '_, '_> {
             let named = |stems: &[_]| share(stems, |s| order.stems.binary_search(s).is_ok());
             let noun = named(&self.tool.nouns);
             let verb = verb.max(named(&self.tool.verbs));
-            (order, value, verb, noun)
+            (order, value, if order.hints() { HINT * verb } else { verb }, noun)
         });
         let rank =
             |(o, value, verb, noun): &(&Order, f32, f32, f32)| 1.5 * value + verb * (0.3 + noun) + 0.3 * o.addressed;
         let aims = self.units.iter().any(|u| u.kind == UnitKind::Identifier);
         // An order that names a target is not followed by a call that aims at another.
         fits.filter(|(o, value, verb, noun)| {
-            *value > 0.0 || (*verb > 0.0 && *noun > 0.0 && (o.targets.is_empty() || !aims))
+            *value > 0.0 || (!o.hints() && *verb > 0.0 && *noun > 0.0 && (o.targets.is_empty() || !aims))
         })
         .max_by(|a, b| rank(a).total_cmp(&rank(b)))
     }
@@ -169,8 +172,10 @@ impl Found<'_, '_, '_> {
             let pairs = u.terms.windows(2).all(|w| order.terms.binary_search(&group(w)).is_ok());
             all && pairs
         };
-        // An order may name a target that the user named as well: half as telling, but not nothing.
-        let counts = |u: &Unit<'_>, o: Origin| match (o, u.kind) {
+        let counts = |u: &Unit<'_>, place: &Place| match (place.origin, u.kind) {
+            // What only speaks of acting counts for what it was the first to name.
+            (origin, _) if order.hints() => f32::from(origin == Origin::Output(order.source)) * place.prose(),
+            // An order may name a target that the user named as well: half as telling, but not nothing.
             (Origin::Prompt, UnitKind::Identifier) => 0.5,
             (Origin::Prompt, _) => 0.0,
             _ => 1.0,
@@ -184,7 +189,7 @@ impl Found<'_, '_, '_> {
             _ if holds(u) => u.kind.weight(),
             _ => 0.0,
         };
-        self.pieces().map(|(u, o)| counts(u, o) * weight(u)).fold(0.0, f32::max)
+        self.units.iter().zip(self.places).map(|(u, p)| counts(u, p) * weight(u)).fold(0.0, f32::max)
     }
 
     /// The piece that speaks most against the call: foreign before unseen, the heaviest first.
@@ -206,14 +211,6 @@ fn share<T>(of: &[T], holds: impl Fn(&T) -> bool) -> f32 {
     of.iter().filter(|t| holds(t)).count() as f32 / of.len() as f32
 }
 
-/// Log-odds that a call serves somebody else than the user: a logistic over its features. `unexpected` and
-/// `rare_edge` come from the agent's history, 0.5 and 0 without one.
-pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
-    let acts = x[Feature::Writes as usize].max(x[Feature::Leaves as usize]);
-    let history = UNEXPECTED_ACT * unexpected * acts + RARE_EDGE * rare_edge;
-    BIAS + history + x.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum::<f32>()
-}
-
 // How the weights came about. A logistic over the largest call of a session (a soft maximum, temperature 0.5),
 // L2 of 1 against 1,000 weighted sessions, each weight held to the sign that its feature means, `OrderValue`,
 // `OrderVerb` and `Leaves` held below 1.5, 0.7 and 0.8 so that no cue carries a decision alone; then rounded.
@@ -223,26 +220,48 @@ pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
 // as the system's, in a comment, polite, as a step of the work, as JSON, paraphrased, passive, German, Spanish,
 // French; half of the sessions without any history. The README says what remains of it on suites, kinds of
 // attack and wordings left out of the fit.
-const BIAS: f32 = -4.6;
-const UNEXPECTED_ACT: f32 = 1.8;
-const RARE_EDGE: f32 = 1.5;
-const WEIGHTS: [f32; STATIC] = [
-    1.5,  // OrderValue
-    0.7,  // OrderVerb
-    0.2,  // OrderNoun
-    0.5,  // Addressed
-    0.8,  // Overrides
-    0.9,  // Plain
-    1.0,  // OrderActs
-    1.4,  // Prose
-    2.0,  // ProseActs
-    0.2,  // Writes
-    0.8,  // Leaves
-    -0.5, // PromptVerb
-    -1.9, // PromptPieces
-    -1.6, // Sanctioned
-    0.0,  // Unasked: counts for consistency
+/// What the logistic of provenance is given for one call, with the weight of each: the features that need no history,
+/// then an act that the agent's history does not lead one to expect, and how rare the origins of its arguments are.
+/// Each lies between 0 and 1.
+pub const INPUTS: [(&str, f32); STATIC + 2] = [
+    ("OrderValue", 1.5),
+    ("OrderVerb", 0.7),
+    ("OrderNoun", 0.2),
+    ("Addressed", 0.5),
+    ("Overrides", 0.8),
+    ("Plain", 0.9),
+    ("OrderActs", 1.0),
+    ("Prose", 1.4),
+    ("ProseActs", 2.0),
+    ("Writes", 0.2),
+    ("Leaves", 0.8),
+    ("PromptVerb", -0.5),
+    ("PromptPieces", -1.9),
+    ("Sanctioned", -1.6),
+    ("Unasked", 0.0), // counts for consistency
+    ("UnexpectedAct", 1.8),
+    ("RareEdge", 1.5),
 ];
+
+/// The log-odds of a call that has nothing about it.
+const BIAS: f32 = -4.6;
+
+/// The values of [`INPUTS`] for one call. `unexpected` and `rare_edge` come from the agent's history, 0.5 and 0
+/// without one.
+pub(crate) fn inputs(x: &Features, unexpected: f32, rare_edge: f32) -> [f32; INPUTS.len()] {
+    let acts = x[Feature::Writes as usize].max(x[Feature::Leaves as usize]);
+    let mut all = [0.0; INPUTS.len()];
+    all[..STATIC].copy_from_slice(x);
+    all[STATIC] = unexpected * acts;
+    all[STATIC + 1] = rare_edge;
+    all
+}
+
+/// Log-odds that a call serves somebody else than the user: a logistic over its features.
+pub(crate) fn logit(x: &Features, unexpected: f32, rare_edge: f32) -> f32 {
+    let weighed = inputs(x, unexpected, rare_edge).into_iter().zip(INPUTS).map(|(value, (_, weight))| value * weight);
+    BIAS + weighed.sum::<f32>()
+}
 
 /// What an order that nobody followed adds to the log-odds of a session, at most: too little to alarm, enough
 /// to rank a session whose calls are not all on record above one that saw no order at all.

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, Tail};
-use super::features::{EXPOSURE, Feature, logit};
+use super::features::{EXPOSURE, Feature, INPUTS, inputs, logit};
 use super::habits::Habits;
 use super::sequence::{Ppm, Surprise};
 use super::text::Term;
@@ -99,6 +99,8 @@ struct Learned {
 struct Channels {
     /// Whether the agent's sessions are long: then the mean surprise counts, else the largest with it.
     long: bool,
+    /// Of long sessions, by the mean surprise alone.
+    steady: Calibration,
     sequence: Calibration,
     provenance: Calibration,
     consistency: Calibration,
@@ -173,6 +175,7 @@ impl AgentModel {
         let long = median_length(history) > LONG_SESSION;
         let calibration = Channels {
             long,
+            steady: column(&|s| s.surprise.steady),
             sequence: column(&|s| strangeness(&s.surprise, long)),
             provenance: column(&|s| s.provenance),
             consistency: column(&|s| s.consistency),
@@ -184,6 +187,13 @@ impl AgentModel {
     /// Sessions behind the calibration.
     pub fn sessions(&self) -> usize {
         self.sessions
+    }
+
+    /// What the logistic of provenance is given for each call of a session, in the order of [`INPUTS`]: to refit it.
+    pub fn inputs(&self, digest: &Digest) -> Vec<[f32; INPUTS.len()]> {
+        let habits = &self.learned.habits;
+        let of = |c: &CallDigest| inputs(&c.features, habits.unexpected(&digest.prompt, c.tool), habits.rare_edge(c));
+        digest.calls.iter().map(of).collect()
     }
 
     /// Log-odds of one call to serve somebody else than the user, with the agent's habits if there is a model.
@@ -198,7 +208,7 @@ impl AgentModel {
     pub(crate) fn call_p(model: Option<&Self>, logit: f32) -> f64 {
         match model {
             Some(model) => model.p(combine(&[1.0, blended(&model.calibration.provenance, logit), 1.0])),
-            None => 10f64.powf(-combine(&[1.0, blended(&Calibration::default(), logit), 1.0])),
+            None => at_large(combine(&[1.0, blended(&Calibration::default(), logit), 1.0])),
         }
     }
 
@@ -210,7 +220,14 @@ impl AgentModel {
             return self.combined.p(score as f32);
         }
         let own = self.combined.smooth_p(score as f32, Tail::Light);
-        (n * own + PRIOR_SESSIONS * 10f64.powf(-score)) / (n + PRIOR_SESSIONS)
+        (n * own + PRIOR_SESSIONS * at_large(score)) / (n + PRIOR_SESSIONS)
+    }
+
+    /// What the p-value of a session cannot fall below. A long session of which only the order is known must also have
+    /// a rare mean: how many tools its kind of work needs is the first thing to change when work changes.
+    fn floor(&self, scores: &Scores) -> f64 {
+        let order_alone = self.calibration.long && !scores.traceable;
+        if order_alone { self.calibration.steady.p(scores.surprise.steady) } else { 0.0 }
     }
 
     /// Scores a whole session.
@@ -231,10 +248,16 @@ impl AgentModel {
             call: scores.call,
             consistency: scores.consistency,
             p_channels,
-            p: self.p(score),
+            p: self.p(score).max(self.floor(&scores)),
             score,
         }
     }
+}
+
+/// The tail probability of a combined score among the normal sessions of agents at large. A harmonic mean promises
+/// `10^-score`; that all three channels are high at once, it counts too often.
+fn at_large(score: f64) -> f64 {
+    0.7 * 10f64.powf(-score)
 }
 
 /// Tasks from which a conformal p-value can be 1 %.
@@ -260,9 +283,9 @@ fn median_length(history: &[Digest]) -> usize {
 }
 
 /// One number for the surprise of a session: a rigid workflow is broken by one step or by a tool that it seldom
-/// holds, while a long session always has a step never seen before, and only its mean tells.
+/// holds, while a long session always has a step never seen before, and only all of its steps together tell.
 fn strangeness(surprise: &Surprise, long: bool) -> f32 {
-    if long { surprise.steady } else { surprise.max + surprise.rarest + 0.2 * surprise.total }
+    if long { surprise.bent } else { surprise.max + surprise.rarest + 0.2 * surprise.total }
 }
 
 /// What an argument that goes through `e` times as many targets as usual adds to the consistency score.
@@ -278,7 +301,8 @@ impl Channels {
     fn tails(&self, s: &Scores) -> [f64; 3] {
         let sequence = self.sequence.smooth_p(strangeness(&s.surprise, self.long), Tail::Heavy);
         let provenance = if s.traceable { blended(&self.provenance, s.provenance) } else { 1.0 };
-        [sequence, provenance, self.consistency.smooth_p(s.consistency, Tail::Heavy)]
+        let consistency = blend(&self.consistency, s.consistency, Tail::Heavy, consistency_prior(s.consistency));
+        [sequence, provenance, consistency]
     }
 }
 
@@ -289,10 +313,20 @@ const PRIOR_SESSIONS: f64 = 60.0;
 /// weighted by the sessions behind them, so that an agent with little history is judged by the features that
 /// need none, and a logit that is high for any agent stays telling for one that knows such values.
 fn blended(own: &Calibration, logit: f32) -> f64 {
-    let n = own.size();
     let prior = 1.0 / (1.0 + (PRIOR_SLOPE * f64::from(logit - PRIOR_MIDDLE)).exp());
-    ((n * own.smooth_p(logit, Tail::Light).ln() + PRIOR_SESSIONS * prior.ln()) / (n + PRIOR_SESSIONS)).exp()
+    blend(own, logit, Tail::Light, prior)
 }
+
+fn blend(own: &Calibration, score: f32, tail: Tail, prior: f64) -> f64 {
+    let n = own.size();
+    ((n * own.smooth_p(score, tail).ln() + PRIOR_SESSIONS * prior.ln()) / (n + PRIOR_SESSIONS)).exp()
+}
+
+/// The consistency of normal sessions falls off about like this.
+fn consistency_prior(score: f32) -> f64 {
+    (-PRIOR_FALL * f64::from(score)).exp()
+}
+const PRIOR_FALL: f64 = 1.5;
 
 /// The largest logit of a normal session follows about this logistic distribution.
 const PRIOR_MIDDLE: f32 = -0.3;

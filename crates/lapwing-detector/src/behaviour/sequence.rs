@@ -11,6 +11,10 @@ use super::text::Term;
 
 /// Symbols of no surprise that the steady mean begins with.
 const QUIET: f32 = 30.0;
+/// Bits of a symbol that are no surprise in a long session.
+const EXPECTED: f32 = 1.0;
+/// Different symbols that every long session is taken to hold besides its own.
+const FEW: f32 = 2.0;
 
 /// Stands before the first symbol and after the last.
 const EDGE: Term = 0;
@@ -20,8 +24,12 @@ const EDGE: Term = 0;
 pub struct Surprise {
     /// Mean over the symbols, in bits.
     pub mean: f32,
-    /// As the mean, but as if thirty symbols of no surprise had come first: few symbols make no sure mean.
+    /// The mean of what a symbol has beyond one bit, as if thirty symbols of no surprise had come first: few symbols
+    /// make no sure mean.
     pub steady: f32,
+    /// `steady` over the number of different symbols. A session that uses many tools is another kind of work, all of
+    /// it new; an attack does the same few things in an order of its own.
+    pub bent: f32,
     /// Sum over the symbols, in bits.
     pub total: f32,
     /// The largest of one symbol, in bits.
@@ -98,18 +106,24 @@ impl Ppm {
 
     /// How surprising a whole session is.
     pub(crate) fn surprise(&self, sequence: &[Term]) -> Surprise {
-        let mut sum = 0.0;
+        let (mut sum, mut excess) = (0.0, 0.0);
         let mut worst = Surprise::default();
         for at in 0..=sequence.len() {
             let bits = self.bits(sequence, at);
             sum += bits;
+            excess += (bits - EXPECTED).max(0.0);
             if bits > worst.max {
                 worst = Surprise { max: bits, at, ..worst };
             }
         }
-        let rarest = distinct(sequence).map(|symbol| self.rarity(symbol)).fold(0.0, f32::max);
+        let (mut rarest, mut kinds) = (0.0f32, FEW);
+        for symbol in distinct(sequence) {
+            rarest = rarest.max(self.rarity(symbol));
+            kinds += 1.0;
+        }
         let symbols = (sequence.len() + 1) as f32;
-        Surprise { mean: sum / symbols, steady: sum / (symbols + QUIET), total: sum, rarest, ..worst }
+        let steady = excess / (symbols + QUIET);
+        Surprise { mean: sum / symbols, steady, bent: steady / kinds, total: sum, rarest, ..worst }
     }
 
     /// How few sessions hold a symbol, in bits.
@@ -161,6 +175,15 @@ mod tests {
         }
         assert_eq!(model.surprise(&[1, 9, 4]).at, 1);
         assert_eq!(model.surprise(&[1, 2]).at, 2);
+    }
+
+    #[test]
+    fn the_same_surprise_is_bent_more_where_few_tools_are_used() {
+        let model = trained();
+        let few: Vec<Term> = [1, 4].repeat(20);
+        let many: Vec<Term> = (100..140).collect();
+        let (few, many) = (model.surprise(&few), model.surprise(&many));
+        assert!(few.steady < many.steady && few.bent > many.bent, "{few:?} {many:?}");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct CallDigest {
 /// What is kept of one session once it is over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
+    /// The key of the session, where there is one to point to.
+    pub(crate) session: String,
     /// The name of the task, if there is a prompt.
     task: Option<Term>,
     /// The stems of the prompt, sorted.
@@ -60,6 +62,11 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// The digest of the session with this key.
+    pub(crate) fn of_session(self, key: &str) -> Self {
+        Self { session: key.to_owned(), ..self }
+    }
+
     /// Names the task, if there is a prompt: sessions of one task stand in one fold when a model is cross-fitted.
     pub(crate) fn task(&self) -> Option<Term> {
         self.task
@@ -182,9 +189,11 @@ impl Trace {
             last = self.index.learn_lexemes(sentence.iter().copied(), place, last);
         }
         for order in orders(&sentences, at, &self.index) {
-            self.exposure = self.exposure.max(order.addressed * order.overrides);
+            if !order.hints() {
+                self.exposure = self.exposure.max(order.addressed * order.overrides);
+            }
             if self.orders.len() >= self.limits.orders {
-                self.orders.remove(0);
+                self.orders.remove(self.orders.iter().position(Order::hints).unwrap_or(0));
             }
             self.orders.push(order);
         }
@@ -299,6 +308,7 @@ impl Trace {
     /// What remains of the session when it is over.
     pub fn digest(&self) -> Digest {
         Digest {
+            session: String::new(),
             task: self.task(),
             prompt: self.prompt_stems.clone(),
             calls: self.all_calls(),

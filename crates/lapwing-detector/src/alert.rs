@@ -1,6 +1,7 @@
 //! Alerts: a finding with its evidence, as an event of the alerts topic.
 
 use lapwing_event::{Alert as Finding, AlertDraft, EventId, SanitizedEvent, Severity, Timestamp};
+use serde_json::{Map, Value};
 
 use crate::catalogue::{self, Entry};
 
@@ -57,8 +58,19 @@ impl Alert {
         let mut finding = self.finding().clone();
         let words = finding.explanation.take().unwrap_or_default();
         finding.explanation = Some(format!("{words}; {repeats} more since the last alert of this kind were left out"));
+        let attrs = self.event.attrs.clone();
+        self.rebuilt(finding, attrs)
+    }
+
+    /// The alert with the parts of its explanation as fields of their own, under `attrs`.
+    pub(crate) fn detailed(self, details: Map<String, Value>) -> Self {
+        let finding = self.finding().clone();
+        self.rebuilt(finding, details)
+    }
+
+    fn rebuilt(self, alert: Finding, attrs: Map<String, Value>) -> Self {
         let at = self.event.timestamp;
-        Self { event: AlertDraft { alert: finding, at }.into_event(&self.event) }
+        Self { event: AlertDraft { alert, at }.into_event_with(&self.event, attrs) }
     }
 
     /// The finding: rule, severity, score, threshold, evidence and why.

@@ -104,6 +104,9 @@ pub struct BehaviourConfig {
     pub max_history: usize,
     /// Sessions of an agent from which its first model is fitted. Default 20.
     pub min_history: usize,
+    /// Sessions of one user that an agent's model learns in an hour of event time: what one user does over and over
+    /// does not become normal by that. Default 20.
+    pub max_per_user: u32,
     /// How the models learn.
     pub model: ModelConfig,
     /// How much of one session is kept.
@@ -122,6 +125,7 @@ impl Default for BehaviourConfig {
             max_agents: 256,
             max_history: 500,
             min_history: 20,
+            max_per_user: 20,
             model: ModelConfig::default(),
             limits: TraceLimits::default(),
         }
@@ -196,6 +200,7 @@ impl BehaviourConfig {
             ("max_sessions", self.max_sessions > 0, "must be above 0"),
             ("max_agents", self.max_agents > 0, "must be above 0"),
             ("min_history", self.min_history > 1, "must be at least 2"),
+            ("max_per_user", self.max_per_user > 0, "must be above 0"),
             ("max_history", self.max_history >= self.min_history, "must be at least `min_history`"),
             ("model.sequence_order", (1..=16).contains(&self.model.sequence_order), "must lie between 1 and 16"),
             ("model.folds", (2..=50).contains(&self.model.folds), "must lie between 2 and 50"),

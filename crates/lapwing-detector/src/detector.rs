@@ -40,7 +40,7 @@ pub struct Detector {
 }
 
 /// The version of the counters' part.
-const METRICS: u16 = 2;
+const METRICS: u16 = 3;
 
 impl Detector {
     /// A detector that has learned nothing yet.
@@ -135,7 +135,7 @@ impl Detector {
         parts.put("alerted", 2, &self.alerted);
         parts.put("silenced", 1, &self.silenced);
         parts.put("feedback", 1, &self.feedback);
-        parts.put("watch", 5, &self.watch);
+        parts.put("watch", 6, &self.watch);
         let baselines = self.baselines.iter().map(|baseline| (baseline.identity(), baseline.learned()));
         parts.put("baselines", 2, &baselines.collect::<BTreeMap<_, _>>());
         let thresholds = self.thresholds.iter().map(|threshold| (threshold.identity(), threshold.held()));
@@ -155,7 +155,7 @@ impl Detector {
         detector.alerted = parts.take("alerted", 2).unwrap_or_default();
         detector.silenced = parts.take("silenced", 1).unwrap_or_default();
         detector.feedback = parts.take("feedback", 1).unwrap_or_default();
-        detector.watch = parts.take("watch", 5).unwrap_or_default();
+        detector.watch = parts.take("watch", 6).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
         let mut learned: BTreeMap<String, Learned> = parts.take("baselines", 2).unwrap_or_default();
         for baseline in &mut detector.baselines {
@@ -190,12 +190,17 @@ impl Detector {
         &self.restarted
     }
 
-    /// Takes in a reviewer's verdict. What an alert held back is learned once it is called wrong or benign, and its key
-    /// is silent for a while.
+    /// Takes in a reviewer's verdict. What an alert held back is learned once it is called wrong or benign, which moves
+    /// the thresholds that were calibrated, and its key is silent for a while; what is called right is remembered, so
+    /// that nothing is learned after which it would pass.
     fn review(&mut self, review: &Review, event: &SanitizedEvent) {
-        let wrong = self.feedback.review(review, event.tenant.id.as_str());
+        let reviewed = self.feedback.review(review, event.tenant.id.as_str());
         self.metrics.verdicts.clone_from(self.feedback.by_rule());
-        let Some(alert) = wrong else { return };
+        let alert = match reviewed {
+            Some((alert, false)) => alert,
+            Some((alert, true)) => return self.watch.confirm(&alert.session),
+            None => return,
+        };
         self.watch.release(&alert.session, &self.config.behaviour, &mut self.metrics);
         for baseline in &mut self.baselines {
             baseline.release_alert(&alert.key);

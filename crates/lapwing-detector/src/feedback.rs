@@ -65,8 +65,8 @@ impl Feedback {
         while self.raised.pop_over(MAX_ALERTS).is_some() {}
     }
 
-    /// Takes in a verdict of a reviewer of `tenant`; the alert if it was wrong and nobody had said so yet.
-    pub(crate) fn review(&mut self, review: &Review, tenant: &str) -> Option<Raised> {
+    /// Takes in a verdict of a reviewer of `tenant`; the alert, and whether it was right, if nobody had said so yet.
+    pub(crate) fn review(&mut self, review: &Review, tenant: &str) -> Option<(Raised, bool)> {
         let right = match review.verdict {
             Verdict::TruePositive => true,
             Verdict::FalsePositive | Verdict::Benign => false,
@@ -84,7 +84,7 @@ impl Feedback {
             None => {}
         }
         *(if right { &mut counts.right } else { &mut counts.wrong }) += 1;
-        (!right).then(|| raised.clone())
+        Some((raised.clone(), right))
     }
 
     /// The verdicts by rule.

@@ -34,4 +34,10 @@ pub struct DetectorMetrics {
     pub agents_evicted: u64,
     /// Models fitted.
     pub models_fitted: u64,
+    /// Sessions not learned because their user had given enough in that hour.
+    pub sessions_over_quota: u64,
+    /// Sessions that a reviewer called benign and that moved the thresholds of their agent.
+    pub reviews_learned: u64,
+    /// Such sessions that were not learned, since a session that a reviewer had called an attack would pass then.
+    pub reviews_refused: u64,
 }

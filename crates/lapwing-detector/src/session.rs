@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::alert::{Alert, Draft};
-use crate::behaviour::{Call, Reading, Trace, TraceLimits};
+use crate::behaviour::{Call, Reading, Term, Trace, TraceLimits, term_of};
 
 /// One source of text: a tool call or a retrieval.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub(crate) struct Session {
     calls: Vec<u16>,
     /// Whether it raised an alert: then it is not learned.
     pub(crate) alarmed: bool,
+    /// Whether a reviewer called that alert right.
+    pub(crate) confirmed: bool,
     pub(crate) last: i64,
     /// When the stream had it last, which may be later than its own time.
     pub(crate) heard: i64,
@@ -45,6 +47,7 @@ impl Session {
             steps: Vec::new(),
             calls: Vec::new(),
             alarmed: false,
+            confirmed: false,
             last: first.timestamp.nanos(),
             heard: first.timestamp.nanos(),
             envelope: Envelope::of(first),
@@ -103,6 +106,11 @@ impl Session {
     /// The step of the call with this index, the last one if there is none.
     pub(crate) fn call(&self, at: usize) -> Option<&Step> {
         self.calls.get(at).and_then(|step| self.steps.get(usize::from(*step))).or(self.steps.last())
+    }
+
+    /// The user whose session it is, hashed.
+    pub(crate) fn user(&self) -> Option<Term> {
+        self.envelope.event().user_id().map(term_of)
     }
 
     /// Whether there was any tool call.

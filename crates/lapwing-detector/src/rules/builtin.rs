@@ -55,7 +55,7 @@ mod tests {
                 rule.examples
             );
             assert!(rule.detection.starts_with("AID-"), "{}", rule.name);
-            assert!(rule.tags.iter().any(|tag| tag.starts_with("atlas.")), "{} has no tag", rule.name);
+            assert!(rule.tags.iter().any(|tag| tag.starts_with("owasp.")), "{} has no tag", rule.name);
         }
     }
 }

@@ -95,9 +95,10 @@ impl Rules {
 
 fn alert(hit: &Hit<'_>, event: &SanitizedEvent) -> Alert {
     let rule = hit.rule;
+    let finds = rule.description.as_ref().unwrap_or(&rule.title);
     let words = match hit.group.is_some() {
-        true => format!("{}: {} events", rule.title, hit.events.len()),
-        false => format!("{}: {}", rule.title, hit.matched),
+        true => format!("{finds}: {} events", hit.events.len()),
+        false => format!("{finds}: found in {}", hit.matched),
     };
     let draft = Draft {
         rule_id: rule.detection.clone(),

@@ -26,6 +26,8 @@ pub(crate) struct RuleHead {
     /// The id under which it alerts.
     pub(crate) detection: String,
     pub(crate) title: String,
+    /// What it finds, in words.
+    pub(crate) description: Option<String>,
     pub(crate) severity: Severity,
     pub(crate) tags: Vec<String>,
     /// The kind of event it is about.
@@ -76,7 +78,7 @@ impl fmt::Debug for RuleSet {
 pub(crate) struct Hit<'a> {
     pub(crate) rule: &'a RuleHead,
     pub(crate) events: Vec<EventId>,
-    /// Which fields, and which of its patterns.
+    /// The fields that matched.
     pub(crate) matched: String,
     /// The group, of a correlation.
     pub(crate) group: Option<String>,
@@ -217,15 +219,11 @@ fn service_of(kind: &Kind) -> Option<usize> {
     SERVICES.iter().position(|service| *service == kind.as_str())
 }
 
-/// The fields that matched, each with the pattern if there is one that can be shown.
+/// The names of the fields that matched, each once.
 fn explain(fields: &[FieldMatch]) -> String {
-    let positive = fields.iter().filter(|field| !field.negated);
-    let one = |field: &FieldMatch| match &field.pattern {
-        Some(pattern) => format!("{} matches {:?}", field.field, pattern.chars().take(80).collect::<String>()),
-        None => format!("{} matches", field.field),
-    };
-    let shown: Vec<String> = positive.take(3).map(one).collect();
-    shown.join(", ")
+    let names: BTreeSet<&str> =
+        fields.iter().filter(|field| !field.negated).map(|field| field.field.as_str()).collect();
+    names.into_iter().take(3).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads documents, remembering what is wrong.
@@ -252,7 +250,14 @@ impl<'d> Reader<'d> {
         for rule in collection.correlations {
             let extension = self.extension(&rule.custom_attributes, document);
             let head = head(
-                Named { id: &rule.id, name: &rule.name, title: &rule.title, level: rule.level, tags: &rule.tags },
+                Named {
+                    id: &rule.id,
+                    name: &rule.name,
+                    title: &rule.title,
+                    description: &rule.description,
+                    level: rule.level,
+                    tags: &rule.tags,
+                },
                 extension,
                 document,
             );
@@ -264,7 +269,14 @@ impl<'d> Reader<'d> {
     fn rule(&mut self, rule: SigmaRule, document: &'d Document<'d>) {
         let extension = self.extension(&rule.custom_attributes, document);
         let mut head = head(
-            Named { id: &rule.id, name: &rule.name, title: &rule.title, level: rule.level, tags: &rule.tags },
+            Named {
+                id: &rule.id,
+                name: &rule.name,
+                title: &rule.title,
+                description: &rule.description,
+                level: rule.level,
+                tags: &rule.tags,
+            },
             extension,
             document,
         );
@@ -394,6 +406,7 @@ struct Named<'a> {
     id: &'a Option<String>,
     name: &'a Option<String>,
     title: &'a str,
+    description: &'a Option<String>,
     level: Option<Level>,
     tags: &'a [String],
 }
@@ -406,6 +419,7 @@ fn head(named: Named<'_>, extension: Extension, document: &Document<'_>) -> Rule
         key,
         name: named.name.clone(),
         title: named.title.to_owned(),
+        description: named.description.as_ref().map(|text| text.trim().trim_end_matches('.').to_owned()),
         severity: match named.level {
             Some(Level::Informational) => Severity::Info,
             Some(Level::Low) => Severity::Low,

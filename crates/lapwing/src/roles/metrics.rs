@@ -67,6 +67,17 @@ impl Collector for Counts {
             ),
             ("lapwing_detector_sessions_alarmed", "Calibrated sessions that raised an alert", counts.sessions_alarmed),
             ("lapwing_detector_models_fitted", "Behaviour models fitted", counts.models_fitted),
+            (
+                "lapwing_detector_sessions_over_quota",
+                "Sessions that their user's quota kept from learning",
+                counts.sessions_over_quota,
+            ),
+            ("lapwing_detector_reviews_learned", "Reviews that moved calibrated thresholds", counts.reviews_learned),
+            (
+                "lapwing_detector_reviews_refused",
+                "Reviews after which a confirmed attack would pass",
+                counts.reviews_refused,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;

@@ -67,8 +67,8 @@ fn events(canary: &str) -> Vec<Value> {
             json!({"evaluation": {"name": "e", "annotator": "human", "explanation": said}, "target_id": "x"}),
         ),
         base("review", json!({"review": {"target_id": "x", "verdict": "benign", "reviewer": said, "comment": said}})),
-        base("audit", json!({"audit": {"action": "search", "actor": said, "query": said}})),
         // Refused items must not echo what they hold either.
+        base("audit", json!({"audit": {"action": "search", "actor": said, "query": said}})),
         json!({"kind": "llm", "service": {"name": "a"}, "latency_ms": said}),
     ]
 }
@@ -81,8 +81,10 @@ async fn no_planted_value_stands_behind_the_sanitizer() {
     for (_, canary) in canaries() {
         let (status, body) =
             server.post("/v1/events", "application/json", Value::from(events(&canary)).to_string()).await;
-        assert_eq!((status, &body["rejected"]), (202, &json!(1)), "{body}");
+        assert_eq!((status, &body["rejected"]), (202, &json!(2)), "{body}");
         answers.push_str(&body.to_string());
+        // Whoever searches for it has it put on record.
+        server.search(&format!("\"{canary}\"")).await;
     }
     // A toxic event from the same hands, so that an alert is derived from canaries too.
     let (_, email) = &canaries()[0];
@@ -92,6 +94,8 @@ async fn no_planted_value_stands_behind_the_sanitizer() {
         )
         .await;
     server.find("rule:AID-21", 1).await;
+    let audits = server.find("kind:audit AND audit.action:search", canaries().len()).await;
+    assert!(audits.iter().all(|audit| audit["audit"]["query"].is_string()), "{audits:?}");
     let stored = server.find("* OR kind:audit", canaries().len() * 11).await;
     let metrics = server.metrics().await;
     let log = server.log.lock().unwrap().clone();

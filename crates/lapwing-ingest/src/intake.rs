@@ -40,7 +40,7 @@ pub(crate) fn take_in(
             return Err(TooManyItems);
         }
         let too_large = matches!(item, Ok(bytes) if bytes.len() > MAX_EVENT_BYTES);
-        let events = item.and_then(|bytes| map_item(bytes, arrival, entropy)).and_then(refuse_alerts);
+        let events = item.and_then(|bytes| map_item(bytes, arrival, entropy)).and_then(refuse_ours);
         match events {
             Ok(events) => intake.take(index, &events),
             Err(rejection) if too_large => intake.refuse(index, 413, RejectionClass::TooLarge, rejection),
@@ -50,7 +50,19 @@ pub(crate) fn take_in(
     Ok(intake)
 }
 
-/// An application must not forge alerts: they come from the detector, straight to their own topic.
+/// An application must not forge what only Lapwing itself makes.
+fn refuse_ours(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
+    if events.iter().any(|event| event.kind == Kind::Audit) {
+        return Err(Rejection::new("kind", "must not be audit; the record of who read what is made by the server"));
+    }
+    if events.iter().any(|event| event.audit.is_some()) {
+        return Err(Rejection::new("audit", "must not be there; the record of who read what is made by the server"));
+    }
+    refuse_alerts(events)
+}
+
+/// Alerts come from the detector, straight to their own topic: neither an application nor a record of the raw topic
+/// may bring one. Audits are not refused there: the server writes its own to that topic.
 pub(crate) fn refuse_alerts(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
     if events.iter().any(|event| event.kind == Kind::Alert) {
         return Err(Rejection::new("kind", "must not be alert; alerts are made by the detector"));
@@ -151,5 +163,15 @@ mod tests {
         let intake = take(&format!("[{forged},{smuggled}]"));
         assert_eq!(intake.rejections, [RejectionClass::Kind; 2]);
         assert_eq!(intake.receipt.status(), 400);
+    }
+
+    #[test]
+    fn a_client_cannot_forge_the_record_of_who_read_what() {
+        let audit = r#"{"action":"search","actor":"somebody else"}"#;
+        let forged = format!(r#"{{"kind":"audit","service":{{"name":"app"}},"audit":{audit}}}"#);
+        let smuggled = tool(ID, "x").replacen('{', &format!(r#"{{"audit":{audit},"#), 1);
+        let intake = take(&format!("[{forged},{smuggled}]"));
+        assert_eq!(intake.rejections, [RejectionClass::Kind; 2]);
+        assert!(intake.records.is_empty());
     }
 }

@@ -63,7 +63,7 @@ impl RejectionClass {
     pub(crate) fn of(rejection: &Rejection) -> Self {
         match rejection.field.as_str() {
             "$" => Self::Json,
-            "kind" | "alert" => Self::Kind,
+            "kind" | "alert" | "audit" => Self::Kind,
             "@timestamp" | "timestamp" | "ts" | "time" => Self::Time,
             "id" => Self::Id,
             _ => Self::Field,

@@ -59,12 +59,15 @@ async fn kill_and_look() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Open until it is dead: a child that cannot say how far it is would panic, and close its store in order.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // After a number of batches that differs from round to round.
         let enough = 1 + round * 37 % 50;
-        assert_eq!(lines.take(enough as usize).filter(Result::is_ok).count(), enough as usize);
+        assert_eq!(lines.by_ref().take(enough as usize).filter(Result::is_ok).count(), enough as usize);
         child.kill().unwrap();
-        child.wait().unwrap();
+        let ended = child.wait().unwrap();
+        assert_eq!(ended.code(), None, "the child ended by itself and was not killed");
+        drop(lines);
 
         let store = open_quick(dir.path());
         let position = store.position().map_or(0, |position| position.parse().unwrap());

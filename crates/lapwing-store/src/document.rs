@@ -1,27 +1,36 @@
 //! From a sanitized event to a Tantivy document, along the table of fields.
 
-use std::collections::HashMap;
+mod walk;
+
 use std::sync::LazyLock;
 
 use lapwing_event::{FIELDS, IndexAs, SanitizedEvent, Timestamp};
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 use tantivy::schema::{Field, OwnedValue};
 use tantivy::{DateTime, TantivyDocument};
 
 use crate::schema::{Fields, has_column};
 
-/// The paths of the schema as a tree, so that one walk over an event's JSON finds all its fields.
+/// The paths of the schema as a tree, so that one walk over an event finds all its fields.
 #[derive(Default)]
 struct Node {
-    leaf: Option<&'static lapwing_event::Field>,
-    children: HashMap<&'static str, Node>,
+    leaf: Option<Leaf>,
+    children: FxHashMap<&'static str, Node>,
+}
+
+/// A field of the schema.
+struct Leaf {
+    field: &'static lapwing_event::Field,
+    /// Whether a column tells which events have it.
+    has_column: bool,
 }
 
 static TREE: LazyLock<Node> = LazyLock::new(|| {
     let mut root = Node::default();
     for field in FIELDS {
         let node = field.path.split('.').fold(&mut root, |node, name| node.children.entry(name).or_default());
-        node.leaf = Some(field);
+        node.leaf = Some(Leaf { field, has_column: has_column(field.path) });
     }
     root
 });
@@ -29,8 +38,7 @@ static TREE: LazyLock<Node> = LazyLock::new(|| {
 /// The document of an event; `source` is its JSON.
 pub(crate) fn document(event: &SanitizedEvent, source: &str, seq: u64, fields: &Fields) -> TantivyDocument {
     let mut writer = Writer { document: TantivyDocument::new(), fields };
-    let value = serde_json::to_value(event).expect("an event has string keys and finite values, so it is always JSON");
-    writer.walk(&TREE, value);
+    walk::walk(event, &TREE, &mut writer);
     writer.document.add_u64(fields.seq, seq);
     writer.document.add_text(fields.source, source);
     writer.document
@@ -42,55 +50,72 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn walk(&mut self, node: &Node, value: Value) {
-        if let Some(field) = node.leaf {
-            self.field(field, value);
-        } else if let Value::Object(map) = value {
-            for (name, value) in map {
-                if let Some(child) = node.children.get(name.as_str()) {
-                    self.walk(child, value);
-                }
-            }
-        }
-    }
-
-    fn field(&mut self, field: &lapwing_event::Field, value: Value) {
-        if !has_column(field.path) && !is_empty(&value) {
-            self.document.add_text(self.fields.present, field.path);
-            if let (IndexAs::Json, Value::Object(map)) = (field.index, &value) {
-                self.present(field.path, map);
-            }
-        }
-        if let Some(target) = self.fields.get(field.path) {
-            self.value(target, field.index, value);
+    /// Notes that the event has the field, unless the field's column says so.
+    fn note(&mut self, leaf: &Leaf) {
+        if !leaf.has_column {
+            self.document.add_text(self.fields.present, leaf.field.path);
         }
     }
 
     /// Notes every path of a JSON field.
-    fn present(&mut self, prefix: &str, map: &Map<String, Value>) {
+    fn note_paths(&mut self, prefix: &str, map: &Map<String, Value>) {
         for (key, value) in map.iter().filter(|(_, value)| !is_empty(value)) {
             let path = format!("{prefix}.{key}");
             if let Value::Object(map) = value {
-                self.present(&path, map);
+                self.note_paths(&path, map);
             }
             self.document.add_text(self.fields.present, path);
         }
     }
 
-    fn value(&mut self, target: Field, index: IndexAs, value: Value) {
-        match (index, value) {
-            (IndexAs::Text, Value::String(text)) => self.document.add_text(target, text),
-            (IndexAs::Text, value) => self.document.add_text(target, words_of(&value)),
-            (IndexAs::Json, Value::Object(map)) => self.json(target, map),
-            (index, Value::Array(values)) => values.into_iter().for_each(|value| self.value(target, index, value)),
-            (IndexAs::Keyword, Value::String(text)) => self.document.add_text(target, text),
-            (IndexAs::Number, Value::Number(number)) => {
-                self.document.add_f64(target, number.as_f64().unwrap_or(f64::NAN));
-            }
-            (IndexAs::Bool, Value::Bool(value)) => self.document.add_bool(target, value),
-            (IndexAs::Date, Value::String(text)) => {
-                if let Ok(at) = Timestamp::parse(&text) {
+    fn text(&mut self, leaf: &Leaf, text: &str) {
+        let Some(target) = self.fields.get(leaf.field.path) else { return };
+        match leaf.field.index {
+            IndexAs::Text | IndexAs::Keyword => self.document.add_text(target, text),
+            IndexAs::Date => {
+                if let Ok(at) = Timestamp::parse(text) {
                     self.document.add_date(target, DateTime::from_timestamp_nanos(at.nanos()));
+                }
+            }
+            IndexAs::Number | IndexAs::Bool | IndexAs::Json | IndexAs::Stored => {}
+        }
+    }
+
+    fn number(&mut self, leaf: &Leaf, number: f64) {
+        let Some(target) = self.fields.get(leaf.field.path) else { return };
+        match leaf.field.index {
+            IndexAs::Number if number.is_finite() => self.document.add_f64(target, number),
+            IndexAs::Text => self.document.add_text(target, number.to_string()),
+            _ => {}
+        }
+    }
+
+    fn boolean(&mut self, leaf: &Leaf, value: bool) {
+        let Some(target) = self.fields.get(leaf.field.path) else { return };
+        match leaf.field.index {
+            IndexAs::Bool => self.document.add_bool(target, value),
+            IndexAs::Text => self.document.add_text(target, value.to_string()),
+            _ => {}
+        }
+    }
+
+    /// What has a structure of its own.
+    fn tree(&mut self, leaf: &Leaf, value: Value) {
+        if is_empty(&value) {
+            return;
+        }
+        self.note(leaf);
+        let target = self.fields.get(leaf.field.path);
+        match (leaf.field.index, value) {
+            (IndexAs::Json, Value::Object(map)) => {
+                self.note_paths(leaf.field.path, &map);
+                if let Some(target) = target {
+                    self.json(target, map);
+                }
+            }
+            (IndexAs::Text, value) => {
+                if let Some(target) = target {
+                    self.document.add_text(target, words_of(&value));
                 }
             }
             _ => {}
@@ -156,7 +181,8 @@ mod tests {
     fn every_path_of_the_schema_is_a_leaf() {
         for field in FIELDS {
             let node = field.path.split('.').try_fold(&*TREE, |node, name| node.children.get(name));
-            assert!(node.is_some_and(|node| node.leaf == Some(field) && node.children.is_empty()), "{}", field.path);
+            let is_leaf = |node: &Node| node.leaf.as_ref().is_some_and(|leaf| leaf.field == field);
+            assert!(node.is_some_and(|node| is_leaf(node) && node.children.is_empty()), "{}", field.path);
         }
     }
 }

@@ -33,6 +33,17 @@ pub enum Granularity {
     Hour,
 }
 
+impl Granularity {
+    /// Which span since the epoch a time lies in.
+    pub(crate) fn ordinal(self, at: Timestamp) -> i64 {
+        let hours = match self {
+            Self::Day => 24,
+            Self::Hour => 1,
+        };
+        at.nanos().div_euclid(hours * 3_600 * 1_000_000_000)
+    }
+}
+
 /// The name of a partition, such as `2026-11-24` or `2026-11-24T06`; `2026-11-24.0002` is the day's third part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PartitionId(String);

@@ -30,7 +30,8 @@ pub fn run(dir: &Path, like: &Path, events: u64, interval: Duration) -> (f64, f6
     let mut writer: IndexWriter = index.writer_with_options(options).unwrap();
     let cpu = crate::cpu_seconds();
     let events_made = Corpus::new(events).batch(0, events);
-    let documents: Vec<_> = events_made.iter().map(|event| bare_document(event, schema)).collect();
+    let documents: Vec<_> =
+        (0..).zip(&events_made).map(|(number, event)| bare_document(event, number, schema)).collect();
     drop(events_made);
     let making = crate::cpu_seconds() - cpu;
     let started = Instant::now();
@@ -48,7 +49,7 @@ pub fn run(dir: &Path, like: &Path, events: u64, interval: Duration) -> (f64, f6
     (rate, making)
 }
 
-fn bare_document(event: &SanitizedEvent, schema: &Schema) -> TantivyDocument {
+fn bare_document(event: &SanitizedEvent, number: u64, schema: &Schema) -> TantivyDocument {
     let source = event.encode();
     let value: Value = serde_json::from_slice(&source).unwrap();
     let mut document = TantivyDocument::new();
@@ -65,6 +66,13 @@ fn bare_document(event: &SanitizedEvent, schema: &Schema) -> TantivyDocument {
             _ => {}
         }
     }
+    // What the schema has beside the events' own fields.
+    for path in ["id", "content.prompt", "content.response", "tool.arguments", "tool.output"] {
+        if value.pointer(&format!("/{}", path.replace('.', "/"))).is_some() {
+            document.add_text(schema.get_field("_fields").unwrap(), path);
+        }
+    }
+    document.add_u64(schema.get_field("_seq").unwrap(), number);
     document.add_text(schema.get_field("_source").unwrap(), std::str::from_utf8(&source).unwrap());
     document
 }

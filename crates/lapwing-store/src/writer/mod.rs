@@ -72,10 +72,53 @@ enum Next {
     Time,
 }
 
-/// An event that waits for its commit.
+/// The events that wait for their commit.
+#[derive(Default)]
 struct Pending {
-    event: SanitizedEvent,
-    source: String,
+    events: Vec<SanitizedEvent>,
+    /// Their JSON, one behind the other: one buffer for all of them, round after round.
+    json: Vec<u8>,
+    /// Where the JSON of each ends.
+    ends: Vec<usize>,
+}
+
+impl Pending {
+    /// Writes the JSON of an event behind the others, and gives it; [`Self::keep`] or [`Self::discard`] is next.
+    fn encode(&mut self, event: &SanitizedEvent) -> &str {
+        let start = self.bytes();
+        serde_json::to_writer(&mut self.json, event).expect("an event has string keys and finite values");
+        text(&self.json[start..])
+    }
+
+    fn keep(&mut self, event: SanitizedEvent) {
+        self.events.push(event);
+        self.ends.push(self.json.len());
+    }
+
+    fn discard(&mut self) {
+        self.json.truncate(self.bytes());
+    }
+
+    /// How long the JSON of those that are kept is.
+    fn bytes(&self) -> usize {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+        self.json.clear();
+        self.ends.clear();
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&SanitizedEvent, &str)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let sources = starts.zip(&self.ends).map(|(start, &end)| text(&self.json[start..end]));
+        self.events.iter().zip(sources)
+    }
+}
+
+fn text(json: &[u8]) -> &str {
+    std::str::from_utf8(json).expect("JSON is UTF-8")
 }
 
 /// The thread's state.
@@ -83,9 +126,8 @@ pub(crate) struct Writer {
     config: StoreConfig,
     metrics: Metrics,
     round: Round,
-    pending: Vec<Pending>,
+    pending: Pending,
     pending_ids: HashSet<(TenantId, EventId)>,
-    pending_bytes: usize,
     /// When the oldest of what waits came.
     waiting_since: Option<Instant>,
     /// Covers everything that was appended.
@@ -104,9 +146,8 @@ impl Writer {
             config,
             metrics,
             round,
-            pending: Vec::new(),
+            pending: Pending::default(),
             pending_ids: HashSet::new(),
-            pending_bytes: 0,
             waiting_since: None,
             position,
             shared,
@@ -127,7 +168,7 @@ impl Writer {
         loop {
             let wait = self.next_wakeup().saturating_duration_since(Instant::now());
             // While stalled only so much is taken in: then the channel fills and holds the source back.
-            let accepts = self.stalled.is_none() || self.pending_bytes < self.config.commit_bytes;
+            let accepts = self.stalled.is_none() || self.pending.bytes() < self.config.commit_bytes;
             let next = timer.block_on(async {
                 tokio::select! {
                     biased;
@@ -220,7 +261,7 @@ impl Writer {
     /// Adds what waits anew, after what was added of it is gone.
     fn add_again(&mut self) -> Result<(), StoreError> {
         self.round.start_again()?;
-        for Pending { event, source } in &self.pending {
+        for (event, source) in self.pending.iter() {
             self.round.add(event, source)?;
         }
         Ok(())
@@ -268,14 +309,14 @@ impl Writer {
     fn append(&mut self, Batch { mut events, position }: Batch) {
         self.waiting_since.get_or_insert_with(Instant::now);
         // Together by partition, so that a batch of events of many days opens each partition once.
-        events.sort_by_cached_key(|event| PartitionId::of(event.timestamp, self.config.partition_by));
+        events.sort_by_key(|event| self.config.partition_by.ordinal(event.timestamp));
         for event in events {
             self.add(event);
         }
         self.position = Some(position);
         let interval = Duration::from_millis(self.config.commit_interval_ms);
         let due = self.waiting_since.is_some_and(|since| since.elapsed() >= interval);
-        if self.stalled.is_none() && (due || self.pending_bytes >= self.config.commit_bytes) {
+        if self.stalled.is_none() && (due || self.pending.bytes() >= self.config.commit_bytes) {
             let _ = self.commit_or_stall();
         }
     }
@@ -287,10 +328,13 @@ impl Writer {
             self.metrics.duplicates.inc();
             return;
         }
-        let source = String::from_utf8(event.encode()).expect("JSON is UTF-8");
-        let pending = Pending { event, source };
+        let source = self.pending.encode(&event);
         if self.stalled.is_none() {
-            match self.round.add(&pending.event, &pending.source) {
+            let added = self.round.add(&event, source);
+            if let Ok(Added::Duplicate | Added::Erased) = added {
+                self.pending.discard();
+            }
+            match added {
                 Ok(Added::Stored) => {}
                 Ok(Added::Duplicate) => {
                     self.metrics.duplicates.inc();
@@ -304,8 +348,7 @@ impl Writer {
             }
         }
         self.pending_ids.insert(key);
-        self.pending_bytes += pending.source.len();
-        self.pending.push(pending);
+        self.pending.keep(event);
     }
 
     fn stall(&mut self, error: &StoreError) {
@@ -325,15 +368,14 @@ impl Writer {
             Ok(()) => {
                 self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
                 self.metrics.commits.inc();
-                self.metrics.documents.inc_by(self.pending.len() as u64);
-                self.metrics.source_bytes.inc_by(self.pending_bytes as u64);
+                self.metrics.documents.inc_by(self.pending.events.len() as u64);
+                self.metrics.source_bytes.inc_by(self.pending.bytes() as u64);
                 self.metrics.stalled.set(0);
                 self.count_partitions();
                 self.shared.set_stalled(false);
                 self.stalled = None;
                 self.pending.clear();
                 self.pending_ids.clear();
-                self.pending_bytes = 0;
                 self.waiting_since = None;
                 self.close_idle();
                 Ok(())

@@ -2,6 +2,7 @@
 //! time, of concurrency and of expanded terms, and always within one tenant.
 
 mod aggregate;
+mod column;
 mod compile;
 mod complement;
 mod cursor;
@@ -9,10 +10,12 @@ mod expand;
 mod follow;
 mod highlight;
 mod limits;
+mod order;
 mod plan;
 mod request;
 mod run;
 mod scan;
+mod sorted;
 mod top;
 mod turns;
 
@@ -27,8 +30,10 @@ pub(crate) use cursor::Cursor;
 pub(crate) use follow::Step;
 pub use highlight::{Highlight, highlight};
 pub(crate) use limits::Deadline;
+pub(crate) use order::{By, Direction, Key, SortValue, compare};
 pub(crate) use plan::Plan;
 pub use request::{Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total};
+pub(crate) use sorted::{Order, Ordered};
 pub(crate) use top::Rank;
 pub(crate) use turns::Turns;
 
@@ -73,6 +78,15 @@ impl Store {
         let (scope, query, config) = (scope.clone(), query.clone(), self.config.clone());
         self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
             follow::follow(snapshot, &scope, &query, from_seq, limit, &config, deadline)
+        })
+        .await
+    }
+
+    /// One page of the plan's hits in an order of its own.
+    pub(crate) async fn ordered(&self, scope: &Scope, plan: Plan, order: Order) -> Result<Ordered, SearchError> {
+        let (scope, config) = (scope.clone(), self.config.clone());
+        self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
+            sorted::ordered(snapshot, &scope, (&plan, &order), &config, deadline)
         })
         .await
     }

@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use tantivy::columnar::ColumnValues;
 use tantivy::query::{EnableScoring, Weight};
 use tantivy::schema::Value as _;
-use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocAddress, DocId, SegmentReader, TantivyDocument};
+use tantivy::{DateTime, DocAddress, DocId, SegmentReader, TantivyDocument};
 
 use super::compile::Compiler;
 use super::cursor::Cursor;
-use super::scan::{BLOCKS_PER_CHECK, Stop, blocks, documents_of};
+use super::scan::{Stop, blocks, documents_of, each_scored};
 use super::top::{Candidate, Rank, Top};
 use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Span, Total, highlight};
 use crate::partition::View;
@@ -66,7 +66,9 @@ pub(crate) fn search(
     let (mut hits, mut bytes) = (Vec::new(), 0);
     for candidate in candidates.iter().take(plan.size) {
         deadline.check()?;
-        let hit = hit(snapshot, candidate, plan)?;
+        let score = (plan.sort == Sort::BestFirst).then(|| f32::from_bits(candidate.rank.0 as u32));
+        let Candidate { view, address, seq, .. } = *candidate;
+        let hit = hit(snapshot, &Place { view, address, seq, score }, plan)?;
         bytes += hit.event.get().len();
         hits.push(hit);
         if bytes >= config.max_page_bytes {
@@ -169,24 +171,9 @@ impl Collector<'_> {
         segment: &SegmentReader,
         columns: &Columns,
     ) -> Result<(), Stop> {
-        let mut docs = weight.scorer(segment, 1.0)?;
-        let mut doc = docs.doc();
-        if doc < columns.documents.start {
-            doc = docs.seek(columns.documents.start);
-        }
-        let mut visited = 0;
-        while doc < columns.documents.end {
-            if !segment.is_deleted(doc) {
-                let score = docs.score();
-                self.visit(place, doc, score, columns);
-            }
-            visited += 1;
-            if visited % (BLOCKS_PER_CHECK * COLLECT_BLOCK_BUFFER_LEN) == 0 {
-                self.deadline.check()?;
-            }
-            doc = docs.advance();
-        }
-        Ok(())
+        each_scored(weight, segment, &columns.documents, self.deadline, &mut |doc, score| {
+            self.visit(place, doc, score, columns);
+        })
     }
 
     /// Counts a match and keeps it if it belongs on the page. Gives the highest rank that documents behind it can
@@ -216,10 +203,20 @@ fn columns(segment: &SegmentReader, span: Span) -> tantivy::Result<Columns> {
     })
 }
 
-fn hit(snapshot: &Snapshot, candidate: &Candidate, plan: &Plan) -> Result<Hit, SearchError> {
-    let view = &snapshot.views[candidate.view];
-    let hit = read_hit(view, candidate.address, candidate.seq)?;
-    let score = (plan.sort == Sort::BestFirst).then(|| f32::from_bits(candidate.rank.0 as u32));
+/// Where a hit is, and what the search found out about it.
+pub(super) struct Place {
+    /// The partition, by its place in the snapshot.
+    pub view: usize,
+    pub address: DocAddress,
+    pub seq: u64,
+    pub score: Option<f32>,
+}
+
+/// Reads a hit as the plan wants it shown.
+pub(super) fn hit(snapshot: &Snapshot, place: &Place, plan: &Plan) -> Result<Hit, SearchError> {
+    let view = &snapshot.views[place.view];
+    let score = place.score;
+    let hit = read_hit(view, place.address, place.seq)?;
     if plan.fields.is_none() && plan.highlight.is_none() {
         return Ok(Hit { score, ..hit });
     }

@@ -7,13 +7,13 @@ use std::ops::{ControlFlow, Range};
 use lapwing_event::Timestamp;
 use tantivy::columnar::ColumnValues;
 use tantivy::query::Weight;
-use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocId, DocSet, SegmentReader};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DateTime, DocId, DocSet, Score, SegmentReader};
 
 use super::{Deadline, Span};
 use crate::{SearchError, schema};
 
 /// Blocks of documents between two looks at the clock.
-pub(super) const BLOCKS_PER_CHECK: usize = 64;
+const BLOCKS_PER_CHECK: usize = 64;
 
 /// Why a segment was left before its end: Tantivy failed, or the search must end.
 pub(super) enum Stop {
@@ -92,6 +92,33 @@ pub(super) fn blocks(
         if number % BLOCKS_PER_CHECK == 0 {
             deadline.check()?;
         }
+    }
+    Ok(())
+}
+
+/// Shows the matches among `documents` to `visit` one by one, in order, with their scores.
+pub(super) fn each_scored(
+    weight: &dyn Weight,
+    segment: &SegmentReader,
+    documents: &Range<DocId>,
+    deadline: &Deadline,
+    visit: &mut dyn FnMut(DocId, Score),
+) -> Result<(), Stop> {
+    let mut docs = weight.scorer(segment, 1.0)?;
+    let mut doc = docs.doc();
+    if doc < documents.start {
+        doc = docs.seek(documents.start);
+    }
+    let mut visited = 0;
+    while doc < documents.end {
+        if !segment.is_deleted(doc) {
+            visit(doc, docs.score());
+        }
+        visited += 1;
+        if visited % (BLOCKS_PER_CHECK * COLLECT_BLOCK_BUFFER_LEN) == 0 {
+            deadline.check()?;
+        }
+        doc = docs.advance();
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod api;
+mod archive;
 mod compat;
 mod durability;
 mod generic;
@@ -9,6 +10,7 @@ mod grafana;
 mod oracle;
 mod removal;
 mod search;
+mod sort;
 #[path = "../support/mod.rs"]
 mod support;
 mod upkeep;

@@ -1,6 +1,6 @@
 //! Aggregations: from what Elasticsearch's clients write to what the engine reads, and its results back.
 //!
-//! `filter` and `filters` at the top become runs of their own, each with its filter put beside the query. Calendar
+//! `filter`, `filters` and `missing` at the top become runs of their own, each with its filter put beside the query. Calendar
 //! months, quarters and years become ranges, for which the span of the data is asked first.
 
 use lapwing_event::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::calendar::{Calendar, steps};
 use super::date_math;
-use super::dsl::Fault;
+use super::dsl::{self, Fault};
 use super::source::{date, rfc3339_millis};
 
 /// What is known of an index.
@@ -62,6 +62,11 @@ pub(super) fn parts(aggs: &Value, columns: &Columns<'_>) -> Result<Vec<Part>, Fa
             let aggs = (!asked.is_empty()).then(|| read_all(&asked, columns)).transpose()?;
             Ok::<_, Fault>(Part { filter: Some(filter.clone()), aggs, place, asked })
         };
+        if let Some(field) = agg["missing"]["field"].as_str() {
+            let absent = json!({"bool": {"must_not": {"exists": {"field": field}}}});
+            parts.push(part(&absent, Place::Filter(name.clone()))?);
+            continue;
+        }
         match (agg.get("filter"), agg.get("filters")) {
             (Some(filter), _) => parts.push(part(filter, Place::Filter(name.clone()))?),
             (None, Some(filters)) => match &filters["filters"] {
@@ -136,7 +141,7 @@ fn read(name: &str, agg: &Value, columns: &Columns<'_>) -> Result<Value, Fault> 
         "top_hits" => ("top_hits", top_hits(body, columns)?),
         "histogram" => ("histogram", keep(body, HISTOGRAM, columns)?),
         "range" => ("range", keep(body, &["field", "ranges", "keyed"], columns)?),
-        "percentiles" => ("percentiles", keep(body, &["field", "percents", "keyed", "missing"], columns)?),
+        "percentiles" => ("percentiles", percentiles(body, columns)?),
         kind => match METRICS.iter().find(|known| **known == kind) {
             Some(kind) => (*kind, keep(body, &["field", "missing", "sigma"], columns)?),
             None => return Err(format!("aggregation type [{kind}] is not supported")),
@@ -190,6 +195,17 @@ fn terms(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
     Ok(terms)
 }
 
+fn percentiles(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
+    let mut kept = keep(body, &["field", "percents", "keyed", "missing"], columns)?;
+    // Grafana writes them as text.
+    for percent in kept.get_mut("percents").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(number) = percent.as_str().and_then(|text| text.parse::<f64>().ok()) {
+            *percent = json!(number);
+        }
+    }
+    Ok(kept)
+}
+
 fn top_hits(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
     let direction =
         |options: &Value| options.as_str().or_else(|| options["order"].as_str()).unwrap_or("asc").to_owned();
@@ -215,11 +231,7 @@ fn top_hits(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
 fn date_histogram(name: &str, body: &Value, columns: &Columns<'_>) -> Result<(&'static str, Value), Fault> {
     let mut options = body.as_object().ok_or_else(|| format!("[{name}] must be an object"))?.clone();
     options.remove("format");
-    if let Some(zone) = options.remove("time_zone")
-        && !matches!(zone.as_str(), Some("UTC" | "utc" | "Z" | "+00:00" | "Etc/UTC"))
-    {
-        return Err(format!("[{name}] time_zone {zone} is not supported; buckets are in UTC"));
-    }
+    let zone = dsl::offset(options.remove("time_zone").as_ref())?;
     if options.get("order").is_some_and(|order| order == &json!({"_key": "asc"})) {
         options.remove("order");
     }
@@ -241,6 +253,7 @@ fn date_histogram(name: &str, body: &Value, columns: &Columns<'_>) -> Result<(&'
             // Weeks begin on Mondays; the epoch began on a Thursday.
             "week" | "1w" => ("7d", Some("4d")),
             other => match Calendar::of(other) {
+                Some(_) if zone != 0 => return Err(format!("[{name}] has months, which are counted in UTC only")),
                 Some(calendar) => return Ok(("range", calendar_ranges(calendar, body, columns)?)),
                 None => (other, None),
             },
@@ -249,6 +262,15 @@ fn date_histogram(name: &str, body: &Value, columns: &Columns<'_>) -> Result<(&'
         if let Some(offset) = offset {
             options.insert("offset".to_owned(), json!(offset));
         }
+    }
+    if zone != 0 {
+        // A day that begins an hour earlier in UTC is a bucket moved back by an hour.
+        let shift = match options.get("offset").and_then(Value::as_str) {
+            None => 0,
+            Some("4d") => 4 * 86_400,
+            Some(_) => return Err(format!("[{name}] takes an offset or a time_zone, not both")),
+        };
+        options.insert("offset".to_owned(), json!(format!("{}s", shift - zone)));
     }
     let known = ["fixed_interval", "offset", "min_doc_count", "hard_bounds", "extended_bounds", "keyed"];
     Ok(("date_histogram", keep(&Value::Object(options), &known, columns)?))
@@ -318,8 +340,8 @@ fn shape(result: &mut Value, agg: &Value, columns: &Columns<'_>) {
     if let Some(range) = agg.get("date_range") {
         each_bucket(result, |bucket| range_bucket(bucket, range["format"].as_str()));
     }
-    if let Some(hits) = result.get_mut("hits").filter(|_| agg.get("top_hits").is_some()) {
-        let shown: Vec<Value> = hits.as_array().into_iter().flatten().map(top_hit).collect();
+    if let Some((hits, asked)) = result.get_mut("hits").zip(agg.get("top_hits")) {
+        let shown: Vec<Value> = hits.as_array().into_iter().flatten().map(|hit| top_hit(hit, asked, columns)).collect();
         *hits = json!({"max_score": null, "hits": shown});
     }
     let field = ["min", "max", "avg"].iter().find_map(|kind| agg[*kind]["field"].as_str());
@@ -379,7 +401,10 @@ fn range_bucket(bucket: &mut Value, format: Option<&str>) {
     }
 }
 
-/// The engine gives columns; they go where Elasticsearch has them.
-fn top_hit(hit: &Value) -> Value {
-    json!({"sort": hit["sort"], "fields": hit["docvalue_fields"]})
+/// The engine gives columns under its own names; they go where Elasticsearch has them.
+fn top_hit(hit: &Value, asked: &Value, columns: &Columns<'_>) -> Value {
+    let names = asked["docvalue_fields"].as_array().into_iter().flatten();
+    let names = names.filter_map(|field| field.as_str().or_else(|| field["field"].as_str()));
+    let shown = |name: &str| Some((name.to_owned(), hit["docvalue_fields"].get((columns.name)(name))?.clone()));
+    json!({"sort": hit["sort"], "fields": names.filter_map(shown).collect::<Map<_, _>>()})
 }

@@ -7,7 +7,7 @@ use super::dsl::Fault;
 use super::error::ElasticError;
 use super::marks;
 use super::source::{Shown, SourceFilter, list};
-use crate::search::Highlight;
+use crate::search::{Direction, Highlight, SortValue};
 
 /// `from` and `size` together reach at most this far.
 const MAX_WINDOW: usize = 10_000;
@@ -63,16 +63,17 @@ pub(super) struct Options {
     _source_excludes: Option<String>,
     pub scroll: Option<String>,
     pub ignore_unavailable: Option<String>,
+    pub allow_no_indices: Option<String>,
 }
 
 /// One key of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SortKey {
     pub field: String,
-    pub descending: bool,
+    pub direction: Direction,
     pub format: Option<String>,
-    /// Whether documents without a value come first; the default is last.
-    pub missing_first: bool,
+    /// Whether it does not matter that there is no such field.
+    pub unmapped: bool,
 }
 
 /// A search.
@@ -101,7 +102,15 @@ impl Ask {
     /// Reads a body, which may be empty, and the options beside it.
     pub fn read(body: &Value, options: &Options) -> Result<Self, ElasticError> {
         check_keys(body)?;
-        Self::of(body, options).map_err(ElasticError::bad)
+        let ask = Self::of(body, options).map_err(ElasticError::bad)?;
+        let window = ask.from.saturating_add(ask.size);
+        match window > MAX_WINDOW {
+            true => Err(ElasticError::illegal(format!(
+                "Result window is too large, from + size must be less than or equal to: [{MAX_WINDOW}] but was \
+                 [{window}]; page with search_after or scroll"
+            ))),
+            false => Ok(ask),
+        }
     }
 
     fn of(body: &Value, options: &Options) -> Result<Self, Fault> {
@@ -111,12 +120,6 @@ impl Ask {
         };
         let from = options.from.or(size_of("from")?).unwrap_or(0);
         let size = options.size.or(size_of("size")?).unwrap_or(DEFAULT_SIZE);
-        if from.saturating_add(size) > MAX_WINDOW {
-            return Err(format!(
-                "Result window is too large, from + size must be less than or equal to: [{MAX_WINDOW}]; page with \
-                 search_after or scroll"
-            ));
-        }
         let search_after = match body.get("search_after") {
             None | Some(Value::Null) => None,
             Some(values) => Some(values.as_array().ok_or("search_after must be a list of values")?.clone()),
@@ -166,13 +169,30 @@ impl Ask {
 }
 
 impl SortKey {
+    /// Relevance, the best first.
+    pub fn score() -> Self {
+        let direction = Direction { descending: true, missing_first: false };
+        Self { field: "_score".to_owned(), direction, ..Self::tie_break() }
+    }
+
     /// The place of a document in its index, which tells documents apart that are equal otherwise.
     pub fn tie_break() -> Self {
-        Self { field: "_shard_doc".to_owned(), descending: false, format: None, missing_first: false }
+        Self { field: "_shard_doc".to_owned(), direction: Direction::default(), format: None, unmapped: false }
     }
 
     pub fn is_tie_break(&self) -> bool {
         matches!(self.field.as_str(), "_doc" | "_shard_doc" | "_seq_no")
+    }
+}
+
+/// A hit's value of a sort, as it is shown.
+pub(super) fn shown(value: &SortValue) -> Value {
+    match value {
+        SortValue::Missing => Value::Null,
+        SortValue::Whole(number) => json!(number),
+        SortValue::Number(number) => json!(number),
+        SortValue::Text(text) => json!(text),
+        SortValue::Boolean(value) => json!(value),
     }
 }
 
@@ -224,8 +244,14 @@ fn sort_key(key: &Value) -> Result<Vec<SortKey>, Fault> {
             Some(other) => return Err(format!("sort order [{other}] is not known; write asc or desc")),
         };
         let format = options["format"].as_str().map(str::to_owned);
-        let missing_first = options["missing"].as_str() == Some("_first");
-        Ok(SortKey { field: field.to_owned(), descending, format, missing_first })
+        let missing_first = match &options["missing"] {
+            Value::Null => false,
+            Value::String(place) if place == "_last" => false,
+            Value::String(place) if place == "_first" => true,
+            value => return Err(format!("sort takes [missing] as _first or _last, not {value}")),
+        };
+        let unmapped = options.get("unmapped_type").is_some();
+        Ok(SortKey { field: field.to_owned(), direction: Direction { descending, missing_first }, format, unmapped })
     };
     match key {
         Value::String(text) => match text.split_once(':') {
@@ -278,7 +304,7 @@ mod tests {
     fn sorts_are_read_in_every_form() {
         let check = |sort: Value, expect: &[(&str, bool)]| {
             let keys = sort_keys(&sort).unwrap();
-            let keys: Vec<_> = keys.iter().map(|key| (key.field.as_str(), key.descending)).collect();
+            let keys: Vec<_> = keys.iter().map(|key| (key.field.as_str(), key.direction.descending)).collect();
             assert_eq!(keys, expect, "{sort}");
         };
         check(json!("a"), &[("a", false)]);

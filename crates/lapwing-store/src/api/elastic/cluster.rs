@@ -98,6 +98,7 @@ pub(super) struct CatOptions {
     h: Option<String>,
     v: Option<String>,
     health: Option<String>,
+    s: Option<String>,
 }
 
 /// The columns of `_cat/indices` and their short names.
@@ -123,7 +124,7 @@ pub(super) async fn cat_indices(
 ) -> Result<Response, ElasticError> {
     let health = status(&state);
     let wanted = options.health.as_deref().is_none_or(|wanted| wanted == health);
-    let rows = if wanted { rows(&state, &asker).await? } else { Vec::new() };
+    let mut rows = if wanted { rows(&state, &asker).await? } else { Vec::new() };
     let columns: Vec<&str> = match &options.h {
         None => COLUMNS.iter().map(|(name, _)| *name).collect(),
         Some(names) => names.split(',').filter_map(column).collect(),
@@ -137,6 +138,21 @@ pub(super) async fn cat_indices(
         "rep" | "docs.deleted" => "0".to_owned(),
         _ => String::new(),
     };
+    for key in options.s.iter().flat_map(|keys| keys.split(',')).rev() {
+        let (name, descending) = match key.split_once(':') {
+            Some((name, order)) => (name, order == "desc"),
+            None => (key, false),
+        };
+        let by = column(name)
+            .ok_or_else(|| ElasticError::illegal(format!("Unable to sort by unknown sort key `{name}`")))?;
+        match by {
+            "docs.count" => rows.sort_by_key(|row| row.docs),
+            by => rows.sort_by_key(|row| cell(row, by)),
+        }
+        if descending {
+            rows.reverse();
+        }
+    }
     if wants_json(options.format.as_deref(), &headers) {
         let row = |row: &Row| -> Value {
             let cells = columns.iter().filter_map(|column| {

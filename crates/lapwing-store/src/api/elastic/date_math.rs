@@ -5,6 +5,7 @@ use std::time::Duration;
 use lapwing_event::Timestamp;
 
 use super::calendar::{Calendar, shift, steps};
+use super::date_format::{self, Format};
 
 /// Reads a time. What is rounded, by `/d` or because only a day was written, becomes the first moment of its unit,
 /// or the last one with `up`.
@@ -21,6 +22,37 @@ pub(super) fn instant(text: &str, now: Timestamp, up: bool) -> Option<Timestamp>
         _ => (Timestamp::parse(date), sum),
     };
     apply(read.ok()?, sum, up)
+}
+
+/// As [`instant`], of text in one of these formats; what names no offset from UTC is `offset` seconds before it.
+pub(super) fn formatted(
+    text: &str,
+    formats: &[Format<'_>],
+    offset: i32,
+    (now, up): (Timestamp, bool),
+) -> Option<Timestamp> {
+    if text.starts_with("now") {
+        return instant(text, now, up);
+    }
+    let local = |time: Timestamp| Timestamp::from_nanos(time.nanos() - i64::from(offset) * 1_000_000_000);
+    let read = |format: &Format<'_>| match format {
+        Format::EpochMillis => text.parse().ok().map(Timestamp::from_millis),
+        Format::EpochSecond => text.parse::<i64>().ok()?.checked_mul(1_000).map(Timestamp::from_millis),
+        Format::Iso if names_offset(text) => instant(text, now, up),
+        Format::Iso => instant(text, now, up).map(local),
+        Format::Pattern(pattern) => {
+            let (date, sum) = text.split_once("||").unwrap_or((text, ""));
+            let (time, unit) = date_format::read(date, pattern)?;
+            let time = if sum.is_empty() && unit != 'S' { round(time, unit, up)? } else { apply(time, sum, up)? };
+            Some(if pattern.ends_with(['X', 'Z']) { time } else { local(time) })
+        }
+    };
+    formats.iter().find_map(read)
+}
+
+fn names_offset(text: &str) -> bool {
+    let time = text.split("||").next().and_then(|date| date.split_once('T'));
+    time.is_some_and(|(_, time)| time.ends_with('Z') || time.contains(['+', '-']))
 }
 
 /// Adds, subtracts and rounds, from left to right.

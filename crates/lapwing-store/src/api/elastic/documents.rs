@@ -137,19 +137,26 @@ pub(super) async fn get(
     asker: Asker,
 ) -> Result<(StatusCode, Json<Value>), ElasticError> {
     let (index, id) = (asker.index.clone().unwrap_or_default(), asker.id.clone().unwrap_or_default());
-    let source = match asker.target(&state, false)? {
-        Target::Events => event(&state.store, &asker.scope, &id).await?,
-        Target::Generic(indices) => match indices.first() {
-            Some(index) => index.get(&id)?,
-            None => None,
-        },
-        Target::Nothing => None,
-    };
+    let source = source_of(&state, &asker.scope, &asker.target(&state, false)?, &id).await?;
     let missing = (StatusCode::NOT_FOUND, Json(json!({"_index": index, "_id": id, "found": false})));
     let Some(source) = source else { return Ok(missing) };
     asker.trail.record(Action::Read, format!("id:{id}"), 1);
     let document = json!({"_index": index, "_id": id, "_version": 1, "found": true, "_source": source});
     Ok((StatusCode::OK, Json(document)))
+}
+
+/// The document with this id, if the index has it.
+pub(super) async fn source_of(
+    state: &ApiState,
+    scope: &Scope,
+    target: &Target,
+    id: &str,
+) -> Result<Option<Value>, ElasticError> {
+    match target {
+        Target::Events => event(&state.store, scope, id).await,
+        Target::Generic(indices) => indices.first().map_or(Ok(None), |index| index.get(id)),
+        Target::Nothing => Ok(None),
+    }
 }
 
 async fn event(store: &Store, scope: &Scope, id: &str) -> Result<Option<Value>, ElasticError> {

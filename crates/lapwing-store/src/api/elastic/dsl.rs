@@ -5,9 +5,11 @@ use std::ops::Bound;
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value};
 
-use super::date_math;
+use super::date_format::{self, Format};
+use super::{date_math, options};
 pub(super) use crate::query::Adjacent;
 use crate::query::{MAX_CLAUSES, MAX_NESTING};
+use crate::tokenizer::tokens;
 
 /// Why a query is not understood, in words.
 pub(super) type Fault = String;
@@ -24,8 +26,12 @@ pub(super) trait Grammar {
     fn every(&self, parts: Vec<Self::Query>) -> Self::Query;
     /// What matches at least one of these.
     fn some(&self, parts: Vec<Self::Query>) -> Self::Query;
+    /// What matches so many of these, more than one and fewer than all.
+    fn at_least(&self, number: usize, parts: Vec<Self::Query>) -> Result<Self::Query, Fault>;
     /// What does not match this.
     fn not(&self, query: Self::Query) -> Self::Query;
+    /// The fields whose names match a pattern of `*`.
+    fn fields(&self, pattern: &str) -> Vec<String>;
     /// Lucene's query text over these fields, over all of them if none is named.
     fn lucene(&self, text: &str, fields: &[&str], adjacent: Adjacent) -> Result<Self::Query, Fault>;
     /// What `now` means.
@@ -36,8 +42,8 @@ pub(super) trait Grammar {
     fn is_text(&self, field: &str) -> Result<bool, Fault>;
     /// The field is exactly this term; with `fold`, the case of letters does not count.
     fn term(&self, field: &str, value: &str, fold: bool) -> Result<Self::Query, Fault>;
-    /// These words in this order, in the field or in any.
-    fn phrase(&self, field: Option<&str>, text: &str) -> Result<Self::Query, Fault>;
+    /// These words in this order, in the field or in any; with `slop`, up to so many others between them.
+    fn phrase(&self, field: Option<&str>, text: &str, slop: u32) -> Result<Self::Query, Fault>;
     /// As [`Self::phrase`], where the last word may be longer.
     fn phrase_prefix(&self, field: &str, text: &str) -> Result<Self::Query, Fault>;
     /// All, or any, of these words, in the field or in any.
@@ -82,6 +88,13 @@ impl<G: Grammar> Reader<'_, G> {
             "match_none" => Ok(grammar.not(grammar.all())),
             "bool" => self.bool(body, depth),
             "constant_score" => self.query(body.get("filter").ok_or("constant_score needs a filter")?, depth + 1),
+            // What it demotes comes later and is found all the same.
+            "boosting" => self.query(body.get("positive").ok_or("boosting needs a positive query")?, depth + 1),
+            "dis_max" => {
+                let queries = body["queries"].as_array().ok_or("dis_max needs a list of queries")?;
+                let queries = queries.iter().map(|query| self.query(query, depth + 1)).collect::<Result<_, _>>()?;
+                Ok(grammar.some(queries))
+            }
             "query_string" | "simple_query_string" => self.query_string(kind, body),
             "multi_match" => self.multi_match(body),
             "terms" => self.terms(body),
@@ -104,39 +117,90 @@ impl<G: Grammar> Reader<'_, G> {
             other => return Err(format!("unknown query [{other}]")),
         };
         let Named { field, value, options } = Named::of(body, known)?;
+        options::check(kind, options)?;
         let fold = options.get("case_insensitive").is_some_and(is_true);
         match kind {
             "term" => self.grammar.term(field, &value, fold),
             "prefix" => self.grammar.prefix(field, &value, fold),
             "wildcard" => self.grammar.wildcard(field, &value, fold),
             "regexp" => self.grammar.regexp(field, &value, fold),
-            "match" => self.match_words(field, &value, Adjacent::of(options.get("operator"))?),
-            "match_phrase" => self.match_phrase(field, &value),
-            "match_phrase_prefix" => self.grammar.phrase_prefix(field, &value),
-            _ => self.bool_prefix(field, &value, Adjacent::of(options.get("operator"))?),
+            "match" => self.match_words(field, &value, options),
+            "match_phrase" => self.match_phrase(field, &value, options),
+            "match_phrase_prefix" => match self.wordless(field, &value, options)? {
+                Some(query) => Ok(query),
+                None => self.grammar.phrase_prefix(field, &value),
+            },
+            _ => self.bool_prefix(field, &value, options),
         }
     }
 
-    fn match_words(&self, field: &str, text: &str, adjacent: Adjacent) -> Result<G::Query, Fault> {
+    /// What text means that has no word, for a field of text.
+    fn wordless(&self, field: &str, text: &str, options: &Map<String, Value>) -> Result<Option<G::Query>, Fault> {
+        if !self.grammar.is_text(field)? || !tokens(text).is_empty() {
+            return Ok(None);
+        }
+        let all = self.grammar.all();
+        match options.get("zero_terms_query").map(|value| value.as_str().unwrap_or_default().to_lowercase()) {
+            None => Ok(Some(self.grammar.not(all))),
+            Some(value) if value == "none" => Ok(Some(self.grammar.not(all))),
+            Some(value) if value == "all" => Ok(Some(all)),
+            Some(value) => Err(format!("zero_terms_query must be none or all, not [{value}]")),
+        }
+    }
+
+    fn match_words(&self, field: &str, text: &str, options: &Map<String, Value>) -> Result<G::Query, Fault> {
+        if let Some(query) = self.wordless(field, text, options)? {
+            return Ok(query);
+        }
+        if !self.grammar.is_text(field)? {
+            return match self.grammar.term(field, text, false) {
+                Err(_) if options.get("lenient").is_some_and(is_true) => Ok(self.grammar.not(self.grammar.all())),
+                query => query,
+            };
+        }
+        let adjacent = Adjacent::of(options.get("operator"))?;
+        match options.get("minimum_should_match") {
+            Some(least) if adjacent == Adjacent::Or => {
+                let words = tokens(text);
+                let words = words.iter().map(|word| self.grammar.term(field, word, false)).collect::<Result<_, _>>()?;
+                self.at_least(least, words)
+            }
+            _ => self.grammar.words(Some(field), text, adjacent),
+        }
+    }
+
+    fn match_phrase(&self, field: &str, text: &str, options: &Map<String, Value>) -> Result<G::Query, Fault> {
+        if let Some(query) = self.wordless(field, text, options)? {
+            return Ok(query);
+        }
+        let slop = match options.get("slop") {
+            None => 0,
+            Some(slop) => text_of(slop)?.parse().map_err(|_| "slop must be a number, 0 or more".to_owned())?,
+        };
         match self.grammar.is_text(field)? {
-            true => self.grammar.words(Some(field), text, adjacent),
+            true => self.grammar.phrase(Some(field), text, slop),
             false => self.grammar.term(field, text, false),
         }
     }
 
-    fn match_phrase(&self, field: &str, text: &str) -> Result<G::Query, Fault> {
-        match self.grammar.is_text(field)? {
-            true => self.grammar.phrase(Some(field), text),
-            false => self.grammar.term(field, text, false),
+    /// What matches as many of these as `minimum_should_match` demands.
+    fn at_least(&self, least: &Value, parts: Vec<G::Query>) -> Result<G::Query, Fault> {
+        match options::least(least, parts.len())? {
+            0 => Ok(self.grammar.all()),
+            1 => Ok(self.grammar.some(parts)),
+            all if all == parts.len() => Ok(self.grammar.every(parts)),
+            too_many if too_many > parts.len() => Ok(self.grammar.not(self.grammar.all())),
+            number => self.grammar.at_least(number, parts),
         }
     }
 
     /// The last word is a prefix, those before it are words.
-    fn bool_prefix(&self, field: &str, text: &str, adjacent: Adjacent) -> Result<G::Query, Fault> {
+    fn bool_prefix(&self, field: &str, text: &str, options: &Map<String, Value>) -> Result<G::Query, Fault> {
+        let adjacent = Adjacent::of(options.get("operator"))?;
         let Some((words, last)) = text.trim().rsplit_once(char::is_whitespace) else {
             return self.grammar.phrase_prefix(field, text.trim());
         };
-        let parts = vec![self.match_words(field, words, adjacent)?, self.grammar.phrase_prefix(field, last)?];
+        let parts = vec![self.match_words(field, words, options)?, self.grammar.phrase_prefix(field, last)?];
         Ok(match adjacent {
             Adjacent::And => self.grammar.every(parts),
             Adjacent::Or => self.grammar.some(parts),
@@ -144,12 +208,20 @@ impl<G: Grammar> Reader<'_, G> {
     }
 
     fn query_string(&self, kind: &str, body: &Value) -> Result<G::Query, Fault> {
+        options::check(kind, body.as_object().ok_or_else(|| format!("[{kind}] must be an object"))?)?;
         let text = text_of(body.get("query").ok_or_else(|| format!("[{kind}] needs a query"))?)?;
-        let fields = field_names(body.get("fields"))?;
+        if text.trim() == "*:*" {
+            return Ok(self.grammar.all());
+        }
+        if body.get("fields").is_some_and(|fields| !fields.is_array()) {
+            return Err(format!("[{kind}] fields must be a list of names"));
+        }
+        let fields = self.field_names(body.get("fields"))?;
         let default = body.get("default_field").and_then(Value::as_str);
         if default.is_some() && !fields.is_empty() {
             return Err(format!("[{kind}] takes [fields] or [default_field], not both"));
         }
+        let fields = fields.iter().map(String::as_str);
         let fields: Vec<&str> = default.into_iter().chain(fields).filter(|field| *field != "*").collect();
         let adjacent = Adjacent::of(body.get("default_operator"))?;
         if kind == "query_string" {
@@ -166,11 +238,7 @@ impl<G: Grammar> Reader<'_, G> {
     }
 
     fn bool(&mut self, body: &Value, depth: usize) -> Result<G::Query, Fault> {
-        let known = ["must", "filter", "must_not", "should", "minimum_should_match", "boost", "_name"];
-        let clauses = body.as_object().ok_or("[bool] must be an object")?;
-        if let Some(unknown) = clauses.keys().find(|name| !known.contains(&name.as_str())) {
-            return Err(format!("[bool] query does not support [{unknown}]"));
-        }
+        options::check("bool", body.as_object().ok_or("[bool] must be an object")?)?;
         let mut clauses = |name: &str| -> Result<Vec<G::Query>, Fault> {
             match body.get(name) {
                 None | Some(Value::Null) => Ok(Vec::new()),
@@ -184,15 +252,14 @@ impl<G: Grammar> Reader<'_, G> {
         let must_not = clauses("must_not")?;
         let should = clauses("should")?;
         parts.extend(must_not.into_iter().map(|query| self.grammar.not(query)));
-        let required = match body.get("minimum_should_match") {
-            None => usize::from(parts.is_empty() && !should.is_empty()),
-            Some(value) => least(&text_of(value)?, should.len())?,
-        };
-        match required {
-            0 => {}
-            1 => parts.push(self.grammar.some(should)),
-            all if all == should.len() => parts.push(self.grammar.every(should)),
-            _ => return Err("minimum_should_match must be 0, 1 or all of the clauses".to_owned()),
+        match body.get("minimum_should_match") {
+            None if !parts.is_empty() || should.is_empty() => {}
+            None => parts.push(self.grammar.some(should)),
+            Some(least) => match self.at_least(least, should)? {
+                // Where none must match, those that do only come first.
+                _ if options::least(least, usize::MAX)? == 0 => {}
+                enough => parts.push(enough),
+            },
         }
         Ok(if parts.is_empty() { self.grammar.all() } else { self.grammar.every(parts) })
     }
@@ -210,44 +277,57 @@ impl<G: Grammar> Reader<'_, G> {
     }
 
     fn multi_match(&self, body: &Value) -> Result<G::Query, Fault> {
+        let options = body.as_object().ok_or("[multi_match] must be an object")?;
+        options::check("multi_match", options)?;
         let text = text_of(&body["query"])?;
         let adjacent = Adjacent::of(body.get("operator"))?;
-        let fields = field_names(body.get("fields"))?;
+        let fields = self.field_names(body.get("fields"))?;
         let kind = body.get("type").and_then(Value::as_str).unwrap_or("best_fields");
         let on = |field: &str| match kind {
-            "best_fields" | "most_fields" | "cross_fields" => self.match_words(field, &text, adjacent),
-            "phrase" => self.match_phrase(field, &text),
+            "best_fields" | "most_fields" | "cross_fields" => self.match_words(field, &text, options),
+            "phrase" => self.match_phrase(field, &text, options),
             "phrase_prefix" => self.grammar.phrase_prefix(field, &text),
-            "bool_prefix" => self.bool_prefix(field, &text, adjacent),
+            "bool_prefix" => self.bool_prefix(field, &text, options),
             other => Err(format!("multi_match type [{other}] is not supported")),
         };
-        if fields.is_empty() || fields.contains(&"*") {
+        if body.get("fields").is_none() || fields.iter().any(|field| field == "*") {
             return match kind {
-                "phrase" => self.grammar.phrase(None, &text),
+                "phrase" => self.grammar.phrase(None, &text, 0),
                 _ => self.grammar.words(None, &text, adjacent),
             };
         }
-        Ok(self.grammar.some(fields.into_iter().map(on).collect::<Result<_, Fault>>()?))
+        Ok(self.grammar.some(fields.iter().map(|field| on(field)).collect::<Result<_, Fault>>()?))
+    }
+
+    /// Names of fields, patterns among them replaced by what they match, without the boosts behind them, as in
+    /// `title^3`, that change the order of hits only.
+    fn field_names(&self, list: Option<&Value>) -> Result<Vec<String>, Fault> {
+        let fault = || "fields must be a list of names".to_owned();
+        let list = match list {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+        };
+        let mut names = Vec::with_capacity(list.len());
+        for field in list {
+            match field.as_str().and_then(|field| field.split('^').next()).ok_or_else(fault)? {
+                pattern if pattern != "*" && pattern.contains('*') => names.extend(self.grammar.fields(pattern)),
+                name => names.push(name.to_owned()),
+            }
+        }
+        Ok(names)
     }
 
     fn range(&self, body: &Value) -> Result<G::Query, Fault> {
         let (field, bounds) = single(body, "range")?;
-        let known = ["gt", "gte", "lt", "lte", "from", "to", "include_lower", "include_upper"];
-        let ignored = ["boost", "format", "relation", "time_zone", "_name"];
-        let names = bounds.as_object().ok_or("[range] needs bounds")?.keys();
-        if let Some(name) =
-            names.into_iter().find(|name| !known.contains(&name.as_str()) && !ignored.contains(&name.as_str()))
-        {
-            return Err(format!("[range] query does not support [{name}]"));
-        }
-        if bounds.get("time_zone").is_some_and(|zone| !matches!(zone.as_str(), Some("UTC" | "utc" | "Z" | "+00:00"))) {
-            return Err("[range] time_zone is not supported; write times in UTC or with an offset".to_owned());
-        }
-        let seconds = bounds.get("format").and_then(Value::as_str) == Some("epoch_second");
+        options::check("range", bounds.as_object().ok_or("[range] needs bounds")?)?;
+        let format = bounds.get("format").and_then(Value::as_str).unwrap_or("strict_date_optional_time||epoch_millis");
+        let formats = date_format::formats(format).ok_or_else(|| format!("Invalid format: [{format}]"))?;
+        let offset = offset(bounds.get("time_zone"))?;
         let some = |name: &str| bounds.get(name).filter(|value| !value.is_null());
         // A rounded bound is the last moment of its unit where that unit belongs to what is below it.
         let text_of = |value: &Value, up: bool| match text_of(value)? {
-            text if self.grammar.is_date(field) => self.time(field, text, seconds, up),
+            text if self.grammar.is_date(field) => self.time(field, &text, (&formats, offset), up),
             text => Ok(text),
         };
         let bound = |including: &str, excluding: &str, older: &str, include: &str| -> Result<Bound<String>, Fault> {
@@ -270,31 +350,27 @@ impl<G: Grammar> Reader<'_, G> {
 
 impl<G: Grammar> Reader<'_, G> {
     /// A bound of a time, in RFC 3339.
-    fn time(&self, field: &str, text: String, seconds: bool, up: bool) -> Result<String, Fault> {
-        let text = match text.parse::<i64>() {
-            Ok(number) if seconds => number.saturating_mul(1_000).to_string(),
-            _ => text,
-        };
-        let time = date_math::instant(&text, self.grammar.now(), up);
+    fn time(
+        &self,
+        field: &str,
+        text: &str,
+        (formats, offset): (&[Format<'_>], i32),
+        up: bool,
+    ) -> Result<String, Fault> {
+        let time = date_math::formatted(text, formats, offset, (self.grammar.now(), up));
         time.map(|time| time.to_string()).ok_or_else(|| format!("failed to parse date field [{text}] of [{field}]"))
     }
 }
 
-/// Reads `minimum_should_match`: a number, or a percentage of the clauses.
-fn least(text: &str, clauses: usize) -> Result<usize, Fault> {
-    let fault = || format!("minimum_should_match {text:?} must be a number or a percentage");
-    match text.strip_suffix('%') {
-        Some(percent) => percent.parse::<usize>().map(|percent| clauses * percent.min(100) / 100).map_err(|_| fault()),
-        None => text.parse().map_err(|_| fault()),
+/// The seconds that a time zone is ahead of UTC; zones with names have rules that change, and are not known here.
+pub(super) fn offset(zone: Option<&Value>) -> Result<i32, Fault> {
+    match zone.map(|zone| zone.as_str().unwrap_or_default()) {
+        None | Some("UTC" | "utc" | "GMT" | "Etc/UTC") => Ok(0),
+        Some(zone) => match date_format::read_offset(zone) {
+            Some((seconds, "")) => Ok(seconds),
+            _ => Err(format!("time_zone [{zone}] is not supported; write an offset such as +02:00")),
+        },
     }
-}
-
-/// Names of fields, without the boosts behind them, as in `title^3`, that change the order of hits only.
-fn field_names(list: Option<&Value>) -> Result<Vec<&str>, Fault> {
-    let fault = || "fields must be a list of names".to_owned();
-    let list = list.map(|list| list.as_array().ok_or_else(fault)).transpose()?;
-    let names = list.into_iter().flatten().map(|field| field.as_str()?.split('^').next());
-    names.map(|name| name.ok_or_else(fault)).collect()
 }
 
 fn is_true(value: &Value) -> bool {

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use lapwing_event::{IndexAs, Timestamp};
 
 use super::dsl::{Adjacent, Fault, Grammar};
+use super::glob::matches;
 use crate::query::{Builder, Query, parse};
 
 /// Reads the DSL for the index of events.
@@ -42,6 +43,20 @@ impl Grammar for Events {
         Query::Or(parts)
     }
 
+    fn at_least(&self, number: usize, parts: Vec<Query>) -> Result<Query, Fault> {
+        match parts.len() > MAX_CHOSEN_FROM {
+            true => Err(format!("minimum_should_match {number} is read of at most {MAX_CHOSEN_FROM} clauses")),
+            false => Ok(at_least(number, &parts)),
+        }
+    }
+
+    fn fields(&self, pattern: &str) -> Vec<String> {
+        let named = |field: &&lapwing_event::Field| {
+            matches!(field.index, IndexAs::Text | IndexAs::Keyword) && matches(pattern, field.path)
+        };
+        lapwing_event::FIELDS.iter().filter(named).map(|field| field.path.to_owned()).collect()
+    }
+
     fn not(&self, query: Query) -> Query {
         Query::Not(Box::new(query))
     }
@@ -71,7 +86,10 @@ impl Grammar for Events {
         self.builder.equals(field, value)
     }
 
-    fn phrase(&self, field: Option<&str>, text: &str) -> Result<Query, Fault> {
+    fn phrase(&self, field: Option<&str>, text: &str, slop: u32) -> Result<Query, Fault> {
+        if slop > 0 {
+            return Err("slop is not supported: the words of a phrase stand side by side".to_owned());
+        }
         match field {
             Some(field) => self.builder.equals(field, text),
             None => self.builder.phrase(text),
@@ -117,5 +135,22 @@ impl Grammar for Events {
 
     fn ids(&self, ids: Vec<String>) -> Result<Query, Fault> {
         Ok(Query::Or(ids.iter().map(|id| self.builder.equals("id", id)).collect::<Result<_, Fault>>()?))
+    }
+}
+
+/// So many of these clauses are tried in every combination, which are fewer than a thousand.
+const MAX_CHOSEN_FROM: usize = 10;
+
+/// What matches at least so many of these.
+fn at_least(number: usize, parts: &[Query]) -> Query {
+    match parts {
+        _ if number == 0 => Query::All,
+        parts if number == parts.len() => Query::And(parts.to_vec()),
+        parts if number == 1 => Query::Or(parts.to_vec()),
+        [] => Query::Not(Box::new(Query::All)),
+        [first, rest @ ..] => {
+            let with_first = Query::And(vec![first.clone(), at_least(number - 1, rest)]);
+            Query::Or(vec![with_first, at_least(number, rest)])
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::INDEX;
 use super::aggs::{Columns, parts, spanning_field};
-use super::ask::{Ask, SortKey};
+use super::ask::{self, Ask, SortKey};
 use super::date_math;
 use super::dsl::read;
 use super::error::ElasticError;
@@ -13,14 +13,14 @@ use super::events::Events;
 use super::page::Page;
 use super::source::{date, values};
 use crate::api::audit::apart;
-use crate::query::Query;
-use crate::search::{Cursor, Plan, Rank};
+use crate::query::{Query, nearest};
+use crate::search::{By, Cursor, Key, Order, Plan, Rank, SortValue};
 use crate::{Hit, Relation, Scope, SearchError, Sort, Store};
 
 /// Finds a page of events.
 pub(super) async fn find(store: &Store, scope: &Scope, ask: &Ask) -> Result<Page, ElasticError> {
     let query = read(ask.query.as_ref(), &Events::new(scope.now)).map_err(ElasticError::bad)?;
-    let order = order(ask, &query)?;
+    let arrangement = arrangement(ask, &query)?;
     let query = apart(query);
     let aggregations = match &ask.aggs {
         Some(aggs) => Some(aggregate(store, scope, &query, aggs).await?),
@@ -32,21 +32,57 @@ pub(super) async fn find(store: &Store, scope: &Scope, ask: &Ask) -> Result<Page
         }
         None => query,
     };
-    let mut plan = Plan::over_all_time(hits, order);
-    plan.size = ask.from + ask.size;
-    plan.count_up_to = ask.count_up_to;
-    plan.highlight = ask.highlight.clone();
-    plan.cursor = cursor(ask, order, scope.now)?;
-    let page = store.page(scope, plan).await?;
-    let shown = page.hits.iter().skip(ask.from).map(|hit| show(hit, ask)).collect::<Result<Vec<_>, _>>()?;
+    let page = match arrangement {
+        Arrangement::Sort(sort) => {
+            let mut plan = Plan::over_all_time(hits, sort);
+            plan.cursor = cursor(ask, sort, scope.now)?;
+            in_engines_order(store, scope, ask, plan).await?
+        }
+        Arrangement::Keys(keys) => {
+            let mut plan = Plan::over_all_time(hits, Sort::NewestFirst);
+            plan.cursor = ask.as_of.map(as_of);
+            in_order_of(store, scope, ask, plan, keys).await?
+        }
+    };
+    Ok(Page { aggregations, ..page })
+}
+
+async fn in_engines_order(store: &Store, scope: &Scope, ask: &Ask, plan: Plan) -> Result<Page, ElasticError> {
+    let page = store.page(scope, sized(plan, ask)).await?;
+    let shown = page.hits.iter().skip(ask.from).map(|hit| show(hit, ask, None)).collect::<Result<Vec<_>, _>>()?;
     Ok(Page {
         took: page.took_ms,
         total: page.total.value,
         exact: page.total.relation == Relation::Exactly,
         max_score: page.hits.first().and_then(|hit| hit.score),
         hits: shown,
-        aggregations,
+        aggregations: None,
     })
+}
+
+async fn in_order_of(
+    store: &Store,
+    scope: &Scope,
+    ask: &Ask,
+    plan: Plan,
+    keys: Vec<Key>,
+) -> Result<Page, ElasticError> {
+    let started = std::time::Instant::now();
+    let after = ask.search_after.as_ref().map(|values| after(&keys, values, scope.now)).transpose()?;
+    let found = store.ordered(scope, sized(plan, ask), Order { keys, after }).await?;
+    let hits = found.hits.iter().skip(ask.from);
+    Ok(Page {
+        took: started.elapsed().as_millis() as u64,
+        total: found.total,
+        exact: true,
+        max_score: None,
+        hits: hits.map(|(hit, values)| show(hit, ask, Some(values))).collect::<Result<_, _>>()?,
+        aggregations: None,
+    })
+}
+
+fn sized(plan: Plan, ask: &Ask) -> Plan {
+    Plan { size: ask.from + ask.size, count_up_to: ask.count_up_to, highlight: ask.highlight.clone(), ..plan }
 }
 
 /// How many events match.
@@ -94,38 +130,94 @@ fn is_date(field: &str) -> bool {
     lapwing_event::field(field).is_some_and(|field| field.index == IndexAs::Date)
 }
 
-/// The engine's order: by time or by score, where equal events stand in the order in which they were stored.
-fn order(ask: &Ask, query: &Query) -> Result<Sort, ElasticError> {
+/// How hits are ordered.
+enum Arrangement {
+    /// As the engine does by itself: by time or by score, where equal events stand in the order in which they were
+    /// stored. It ends early.
+    Sort(Sort),
+    /// By the values of columns, for which every match is looked at.
+    Keys(Vec<Key>),
+}
+
+fn arrangement(ask: &Ask, query: &Query) -> Result<Arrangement, ElasticError> {
     let Some((first, rest)) = ask.sort.split_first() else {
-        return Ok(if *query == Query::All { Sort::NewestFirst } else { Sort::BestFirst });
+        let sort = if *query == Query::All { Sort::NewestFirst } else { Sort::BestFirst };
+        return Ok(Arrangement::Sort(sort));
     };
-    if let Some(key) =
-        rest.iter().find(|key| !key.is_tie_break() && !["@timestamp", "_score"].contains(&key.field.as_str()))
-    {
-        return Err(unsortable(&key.field));
-    }
-    match (first.field.as_str(), first.descending) {
-        ("@timestamp", true) => Ok(Sort::NewestFirst),
-        ("@timestamp", false) => Ok(Sort::OldestFirst),
-        ("_score", true) => Ok(Sort::BestFirst),
-        _ if first.is_tie_break() => Ok(Sort::NewestFirst),
-        (field, _) => Err(unsortable(field)),
+    // Times are to the nanosecond: what follows decides nothing.
+    let decides = |key: &SortKey| match first.field.as_str() {
+        "@timestamp" => !key.is_tie_break() && !["@timestamp", "_score"].contains(&key.field.as_str()),
+        _ => !key.is_tie_break(),
+    };
+    let sort = match (first.field.as_str(), first.direction.descending) {
+        _ if rest.iter().any(decides) => None,
+        ("@timestamp", true) => Some(Sort::NewestFirst),
+        ("@timestamp", false) => Some(Sort::OldestFirst),
+        ("_score", true) => Some(Sort::BestFirst),
+        _ if first.is_tie_break() => Some(Sort::NewestFirst),
+        _ => None,
+    };
+    match sort {
+        Some(sort) => Ok(Arrangement::Sort(sort)),
+        None => Ok(Arrangement::Keys(ask.sort.iter().map(key).collect::<Result<_, _>>()?)),
     }
 }
 
-fn unsortable(field: &str) -> ElasticError {
-    ElasticError::illegal(format!(
-        "sort by [{field}] in this direction is not supported; use @timestamp, _score desc or _doc"
-    ))
+fn key(key: &SortKey) -> Result<Key, ElasticError> {
+    let name = key.field.strip_suffix(".keyword").unwrap_or(&key.field);
+    let by = match (name, By::field(name)) {
+        ("_score", _) => By::Score,
+        _ if key.is_tie_break() => By::Stored,
+        (_, Some(by)) => by,
+        (name, None) if lapwing_event::field(name).is_some() => {
+            return Err(ElasticError::illegal(format!(
+                "Fielddata is disabled on [{name}]: it has no column to sort by; sort by a keyword, a number or a time"
+            )));
+        }
+        _ if key.unmapped => By::Nothing,
+        (name, None) => {
+            let hint = nearest(name).map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
+            return Err(ElasticError::illegal(format!("No mapping found for [{name}] in order to sort on{hint}")));
+        }
+    };
+    Ok(Key { by, direction: key.direction })
+}
+
+/// The values of the hit before the page.
+fn after(keys: &[Key], values: &[Value], now: Timestamp) -> Result<Vec<SortValue>, ElasticError> {
+    let read = |(key, value): (&Key, &Value)| {
+        let fault = || ElasticError::bad(format!("search_after has {value}, which is not of its key's type"));
+        sort_value(key.by, value, now).ok_or_else(fault)
+    };
+    keys.iter().zip(values).map(read).collect()
+}
+
+fn sort_value(by: By, value: &Value, now: Timestamp) -> Option<SortValue> {
+    let number = || value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    Some(match (by, value) {
+        (_, Value::Null) | (By::Nothing, _) => SortValue::Missing,
+        (By::Score, _) => SortValue::Number(number()?),
+        (By::Stored, value) => SortValue::Whole(value.as_i64()?),
+        (By::Field(field), value) => match field.index {
+            IndexAs::Number => SortValue::Number(number()?),
+            IndexAs::Bool => SortValue::Boolean(value.as_bool().or_else(|| value.as_str()?.parse().ok())?),
+            IndexAs::Date => SortValue::Whole(millisecond(value, now)?.millis()),
+            IndexAs::Keyword | IndexAs::Text | IndexAs::Json | IndexAs::Stored => {
+                SortValue::Text(value.as_str()?.to_owned())
+            }
+        },
+    })
+}
+
+/// The beginning, of a state of the store.
+fn as_of(as_of: u64) -> Cursor {
+    Cursor { after: Rank(u64::MAX, u64::MAX), as_of, from: i64::MIN, to: i64::MAX, of: 0 }
 }
 
 /// Where the page begins, from the values of the hit before it.
 fn cursor(ask: &Ask, order: Sort, now: Timestamp) -> Result<Option<Cursor>, ElasticError> {
-    let as_of = ask.as_of.unwrap_or(u64::MAX);
-    let at = |after: Rank| Some(Cursor { after, as_of, from: i64::MIN, to: i64::MAX, of: 0 });
-    let Some(values) = &ask.search_after else {
-        return Ok(if ask.as_of.is_some() { at(Rank(u64::MAX, u64::MAX)) } else { None });
-    };
+    let at = |after: Rank| Some(Cursor { after, ..as_of(ask.as_of.unwrap_or(u64::MAX)) });
+    let Some(values) = &ask.search_after else { return Ok(ask.as_of.map(as_of)) };
     let bad = |what: &str| ElasticError::bad(format!("search_after has a value that is not {what}"));
     let value = |wanted: &dyn Fn(&SortKey) -> bool| {
         ask.sort.iter().zip(values).find(|(key, _)| wanted(key)).map(|(_, value)| value)
@@ -169,18 +261,15 @@ fn read_place(text: &str) -> Option<(Timestamp, u64)> {
     Some((Timestamp::from_nanos(nanos.parse().ok()?), seq.parse().ok()?))
 }
 
-fn show(hit: &Hit, ask: &Ask) -> Result<Value, ElasticError> {
+/// A hit as the client wants it; `values` are those of the sort, where the engine has them.
+fn show(hit: &Hit, ask: &Ask, ranked: Option<&Vec<SortValue>>) -> Result<Value, ElasticError> {
     let event: Value = serde_json::from_str(hit.event.get()).map_err(|_| SearchError::Internal)?;
     let mut shown = json!({"_index": INDEX, "_id": event["id"], "_score": hit.score});
     if !ask.sort.is_empty() {
-        let time = event["@timestamp"].as_str().and_then(|text| Timestamp::parse(text).ok()).unwrap_or_default();
-        let value = |key: &SortKey| match key.field.as_str() {
-            "_score" => json!(hit.score),
-            "@timestamp" if key.format.is_some() => date(&event["@timestamp"], key.format.as_deref()),
-            "@timestamp" => json!(time.millis()),
-            _ => json!(place(time, hit.seq)),
+        shown["sort"] = match ranked {
+            Some(values) => ask.sort.iter().zip(values).map(|(key, value)| sort_shown(key, value)).collect(),
+            None => engines_sort(hit, &event, ask),
         };
-        shown["sort"] = ask.sort.iter().map(value).collect();
     }
     if !hit.highlight.is_empty() {
         shown["highlight"] = json!(hit.highlight);
@@ -193,4 +282,23 @@ fn show(hit: &Hit, ask: &Ask) -> Result<Value, ElasticError> {
         shown["_source"] = source;
     }
     Ok(shown)
+}
+
+fn sort_shown(key: &SortKey, value: &SortValue) -> Value {
+    match (value, &key.format) {
+        (SortValue::Whole(millis), Some(format)) if is_date(&key.field) => date(&json!(millis), Some(format)),
+        (value, _) => ask::shown(value),
+    }
+}
+
+/// The values of a sort that the engine has its own rank for.
+fn engines_sort(hit: &Hit, event: &Value, ask: &Ask) -> Value {
+    let time = event["@timestamp"].as_str().and_then(|text| Timestamp::parse(text).ok()).unwrap_or_default();
+    let value = |key: &SortKey| match key.field.as_str() {
+        "_score" => json!(hit.score),
+        "@timestamp" if key.format.is_some() => date(&event["@timestamp"], key.format.as_deref()),
+        "@timestamp" => json!(time.millis()),
+        _ => json!(place(time, hit.seq)),
+    };
+    ask.sort.iter().map(value).collect()
 }

@@ -5,10 +5,10 @@
 //! | file | owns |
 //! |---|---|
 //! | `index` | which index a name means |
-//! | `ask`, `dsl`, `aggs`, `date_math`, `calendar` | what a client asks for, read once for every kind of index |
+//! | `ask`, `dsl`, `options`, `aggs`, `date_math`, `date_format`, `calendar` | what a client asks for, read once for every kind of index |
 //! | `events`, `find` | what that means for the index of events |
 //! | `search`, `scroll`, `page`, `source` | searches, how they go on, and how hits are shown |
-//! | `documents`, `intake` | documents in and out |
+//! | `documents`, `many`, `intake` | documents in and out |
 //! | `cluster`, `mapping` | what there is |
 //! | `generic` | indices with any mapping, for tests of the API |
 //! | `media`, `error` | bodies and errors as Elasticsearch's clients know them |
@@ -17,6 +17,7 @@ mod aggs;
 mod ask;
 mod calendar;
 mod cluster;
+mod date_format;
 mod date_math;
 mod documents;
 mod dsl;
@@ -27,9 +28,11 @@ mod generic;
 mod glob;
 mod index;
 mod intake;
+mod many;
 mod mapping;
 mod marks;
 mod media;
+mod options;
 mod page;
 mod scroll;
 mod search;
@@ -105,6 +108,8 @@ fn routes() -> Router<ApiState> {
         .merge(everywhere("_msearch", get(search::msearch).post(search::msearch)))
         .merge(everywhere("_count", get(search::count).post(search::count)))
         .merge(everywhere("_bulk", post(documents::bulk).put(documents::bulk)))
+        .merge(everywhere("_mget", get(many::mget).post(many::mget)))
+        .route("/{index}/_delete_by_query", post(many::delete_by_query))
         .merge(everywhere("_field_caps", get(mapping::field_caps).post(mapping::field_caps)))
         .merge(everywhere("_mapping", get(cluster::mapping)))
         .merge(everywhere("_settings", get(cluster::settings).put(cluster::change_settings)))

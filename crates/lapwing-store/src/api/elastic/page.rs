@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// Hits are counted up to here where a search does not say.
+const COUNT_UP_TO: u64 = 10_000;
+
 /// What a search found, whatever index it was in.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -20,16 +23,19 @@ impl Page {
         Self { took: 0, total: 0, exact: true, max_score: None, hits: Vec::new(), aggregations: None }
     }
 
-    /// In Elasticsearch's form; `with_total` is what `track_total_hits: false` switches off.
-    pub fn body(self, with_total: bool) -> Value {
+    /// In Elasticsearch's form. The total is told up to `count_up_to`, and not at all if that is 0.
+    pub fn body(self, count_up_to: Option<u64>) -> Value {
         let mut body = json!({
             "took": self.took,
             "timed_out": false,
             "_shards": shards(),
             "hits": {"max_score": self.max_score, "hits": self.hits},
         });
-        if with_total {
-            body["hits"]["total"] = json!({"value": self.total, "relation": if self.exact { "eq" } else { "gte" }});
+        let limit = count_up_to.unwrap_or(COUNT_UP_TO);
+        if limit > 0 {
+            let exact = self.exact && self.total <= limit;
+            body["hits"]["total"] =
+                json!({"value": self.total.min(limit), "relation": if exact { "eq" } else { "gte" }});
         }
         if let Some(aggregations) = self.aggregations {
             body["aggregations"] = aggregations;

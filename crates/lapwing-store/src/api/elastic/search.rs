@@ -55,6 +55,16 @@ impl Asker {
     pub fn target(&self, state: &ApiState, lenient: bool) -> Result<Target, ElasticError> {
         Target::of(state, &self.scope.tenant, self.index.as_deref(), lenient)
     }
+
+    /// The index, with the options that say what may be missing.
+    pub fn found(&self, state: &ApiState, options: &Options) -> Result<Target, ElasticError> {
+        match self.target(state, is_true(options.ignore_unavailable.as_deref()))? {
+            Target::Nothing if options.allow_no_indices.as_deref() == Some("false") => {
+                Err(ElasticError::no_index(self.index.as_deref().unwrap_or("_all")))
+            }
+            target => Ok(target),
+        }
+    }
 }
 
 pub(super) async fn search(
@@ -70,12 +80,11 @@ pub(super) async fn search(
             ask.as_of = Some(held.as_of);
             Target::of(&state, &asker.scope.tenant, Some(&held.index), false)?
         }
-        None => asker.target(&state, is_true(options.ignore_unavailable.as_deref()))?,
+        None => asker.found(&state, &options)?,
     };
     let Some(scroll) = &options.scroll else {
-        let with_total = ask.count_up_to != Some(0);
         let pit = ask.pit.clone();
-        let mut body = run(&state, &asker, &target, &ask).await?.body(with_total);
+        let mut body = run(&state, &asker, &target, &ask).await?.body(ask.count_up_to);
         if let Some(pit) = pit {
             body["pit_id"] = json!(pit);
         }
@@ -86,19 +95,19 @@ pub(super) async fn search(
     }
     let keep_alive = keep_alive(scroll)?;
     if ask.sort.is_empty() {
-        ask.sort = vec![SortKey { field: "_score".to_owned(), descending: true, ..SortKey::tie_break() }];
+        ask.sort = vec![SortKey::score()];
     }
     if !ask.sort.iter().any(SortKey::is_tie_break) {
         ask.sort.push(SortKey::tie_break());
     }
-    ask.count_up_to = ask.count_up_to.or(Some(u64::MAX));
+    let count_up_to = *ask.count_up_to.get_or_insert(u64::MAX);
     ask.as_of = Some(*state.store.commits().borrow());
     let page = run(&state, &asker, &target, &ask).await?;
     // Later pages repeat neither the aggregations nor what was passed already.
     ask.aggs = None;
     turn(&mut ask, &page);
     let id = state.elastic.scrolls.open(&asker.scope, target, ask, keep_alive)?;
-    let mut body = page.body(true);
+    let mut body = page.body(Some(count_up_to));
     body["_scroll_id"] = json!(id);
     Ok(Json(body))
 }
@@ -118,8 +127,9 @@ pub(super) async fn scroll(
     let (target, mut ask) = state.elastic.scrolls.resume(&asker.scope, &id, keep).ok_or_else(|| gone(&id))?;
     let page = run(&state, &asker, &target, &ask).await?;
     turn(&mut ask, &page);
+    let count_up_to = ask.count_up_to;
     state.elastic.scrolls.put_back(&id, ask);
-    let mut body = page.body(true);
+    let mut body = page.body(count_up_to);
     body["_scroll_id"] = json!(id);
     Ok(Json(body))
 }
@@ -184,7 +194,7 @@ pub(super) async fn count(
         return Err(ElasticError::bad(format!("request does not support [{unknown}]")));
     }
     let ask = Ask::read(&body, &options)?;
-    let target = asker.target(&state, is_true(options.ignore_unavailable.as_deref()))?;
+    let target = asker.found(&state, &options)?;
     let count = match &target {
         Target::Events => find::count(&state.store, &asker.scope, ask.query.as_ref()).await?,
         Target::Generic(indices) => generic::count(indices, &ask, asker.scope.now)?,
@@ -236,8 +246,7 @@ async fn one_of_many(state: &ApiState, asker: &Asker, header: &[u8], body: &[u8]
     };
     let lenient = header["ignore_unavailable"] == true || header["ignore_unavailable"] == "true";
     let target = Target::of(state, &asker.scope.tenant, index.as_deref(), lenient)?;
-    let with_total = ask.count_up_to != Some(0);
-    Ok(run(state, asker, &target, &ask).await?.body(with_total))
+    Ok(run(state, asker, &target, &ask).await?.body(ask.count_up_to))
 }
 
 async fn run(state: &ApiState, asker: &Asker, target: &Target, ask: &Ask) -> Result<Page, ElasticError> {

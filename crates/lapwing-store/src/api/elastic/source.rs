@@ -3,6 +3,7 @@
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::date_format;
 use super::dsl::Fault;
 use super::glob::matches;
 
@@ -147,7 +148,7 @@ fn flatten(value: &Value, path: &str, into: &mut Map<String, Value>) {
     }
 }
 
-/// A time in the format that was asked for: epoch milliseconds, or RFC 3339 in milliseconds.
+/// A time in the format that was asked for; without one, RFC 3339 in milliseconds.
 pub(super) fn date(time: &Value, format: Option<&str>) -> Value {
     let read = match time {
         Value::String(text) => Timestamp::parse(text).ok(),
@@ -156,8 +157,8 @@ pub(super) fn date(time: &Value, format: Option<&str>) -> Value {
     };
     match (read, format) {
         (None, _) => time.clone(),
-        (Some(time), Some("epoch_millis")) => json!(time.millis().to_string()),
-        (Some(time), _) => json!(rfc3339_millis(time)),
+        (Some(time), Some(format)) => json!(date_format::write(time, format)),
+        (Some(time), None) => json!(rfc3339_millis(time)),
     }
 }
 

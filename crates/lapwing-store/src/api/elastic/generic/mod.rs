@@ -21,7 +21,7 @@ use tantivy::{DateTime, IndexReader, IndexWriter, ReloadPolicy, Searcher, Tantiv
 use super::error::ElasticError;
 use crate::tokenizer;
 use mapping::{Kind, Mapping, Scalar};
-pub(super) use search::{count, find};
+pub(super) use search::{count, delete, find};
 
 /// Indices of all tenants together.
 const MAX_INDICES: usize = 64;

@@ -19,6 +19,7 @@ use super::mapping::{Kind, Mapping, Scalar};
 use super::{Index, KEYS, TEXTS, term_query};
 use crate::api::elastic::date_math;
 use crate::api::elastic::dsl::{Adjacent, Fault, Grammar};
+use crate::api::elastic::glob::matches;
 use crate::query::{Pattern, Regexp};
 use crate::tokenizer::tokens;
 
@@ -152,6 +153,9 @@ impl<'a> Generic<'a> {
 
     fn literal(&self, field: &str, literal: &UserInputLiteral) -> Result<Boxed, Fault> {
         let text = literal.phrase.as_str();
+        if field == "_exists_" {
+            return self.exists(text);
+        }
         if literal.delimiter == Delimiter::None {
             if text == "*" {
                 return self.exists(field);
@@ -164,7 +168,7 @@ impl<'a> Generic<'a> {
             return self.phrase_prefix(field, text);
         }
         match self.is_text(field)? {
-            true => self.phrase(Some(field), text),
+            true => self.phrase(Some(field), text, literal.slop),
             false => self.term(field, text, false),
         }
     }
@@ -210,6 +214,15 @@ impl Grammar for Generic<'_> {
         Box::new(BooleanQuery::union(parts))
     }
 
+    fn at_least(&self, number: usize, parts: Vec<Boxed>) -> Result<Boxed, Fault> {
+        let parts = parts.into_iter().map(|part| (Occur::Should, part)).collect();
+        Ok(Box::new(BooleanQuery::with_minimum_required_clauses(parts, number)))
+    }
+
+    fn fields(&self, pattern: &str) -> Vec<String> {
+        self.texts().into_iter().filter(|name| matches(pattern, name)).collect()
+    }
+
     fn not(&self, query: Boxed) -> Boxed {
         Box::new(crate::search::Complement::of(query))
     }
@@ -253,10 +266,12 @@ impl Grammar for Generic<'_> {
         }
     }
 
-    fn phrase(&self, field: Option<&str>, text: &str) -> Result<Boxed, Fault> {
+    fn phrase(&self, field: Option<&str>, text: &str, slop: u32) -> Result<Boxed, Fault> {
         let Some(field) = field else {
             let all = self.texts();
-            return Ok(self.some(all.iter().map(|field| self.phrase(Some(field), text)).collect::<Result<_, _>>()?));
+            return Ok(
+                self.some(all.iter().map(|field| self.phrase(Some(field), text, slop)).collect::<Result<_, _>>()?)
+            );
         };
         match self.mapping.kind(field) {
             None => Ok(none()),
@@ -265,7 +280,11 @@ impl Grammar for Generic<'_> {
                 Ok(match terms.len() {
                     0 => none(),
                     1 => Box::new(term_query(terms.swap_remove(0))),
-                    _ => Box::new(PhraseQuery::new(terms)),
+                    _ => {
+                        let mut phrase = PhraseQuery::new(terms);
+                        phrase.set_slop(slop);
+                        Box::new(phrase)
+                    }
                 })
             }
             Some(_) => self.term(field, text, false),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
-use tantivy::collector::Count;
+use tantivy::collector::{Count, DocSetCollector};
 use tantivy::columnar::DynamicColumn;
 use tantivy::query::{BooleanQuery, EnableScoring, Query};
 use tantivy::{DocAddress, DocId, Score, Searcher, SegmentReader, TERMINATED};
@@ -18,12 +18,13 @@ use super::mapping::{Kind, Mapping, Scalar};
 use super::query::Generic;
 use super::{Index, KEYS, NUMBER, TEXTS, failed};
 use crate::api::elastic::aggs::{Columns, parts, spanning_field};
-use crate::api::elastic::ask::{Ask, SortKey};
+use crate::api::elastic::ask::{Ask, SortKey, shown};
 use crate::api::elastic::date_math;
 use crate::api::elastic::dsl::read;
 use crate::api::elastic::error::ElasticError;
 use crate::api::elastic::page::Page;
 use crate::api::elastic::source::{date, values};
+use crate::search::SortValue;
 
 type Boxed = Box<dyn Query>;
 
@@ -37,9 +38,14 @@ pub fn find(indices: &[Arc<Index>], ask: &Ask, now: Timestamp) -> Result<Page, E
     let searches = indices.iter().map(|index| Search::new(index, ask, now)).collect::<Result<Vec<_>, _>>()?;
     let aggregations = ask.aggs.as_ref().map(|aggs| aggregate(&searches, aggs, now)).transpose()?;
     let sort = match ask.sort.as_slice() {
-        [] => vec![SortKey { field: "_score".to_owned(), descending: true, ..SortKey::tie_break() }],
+        [] => vec![SortKey::score()],
         keys => keys.to_vec(),
     };
+    let known = |key: &SortKey| searches.iter().any(|search| search.mapping.kind(&key.field).is_some());
+    let mut unknown = sort.iter().filter(|key| key.field != "_score" && !key.is_tie_break() && !known(key));
+    if let Some(key) = unknown.find(|key| !key.unmapped) {
+        return Err(ElasticError::illegal(format!("No mapping found for [{}] in order to sort on", key.field)));
+    }
     let mut found = Vec::new();
     for (at, search) in searches.iter().enumerate() {
         search.collect(at, &sort, &mut found)?;
@@ -67,6 +73,20 @@ pub fn count(indices: &[Arc<Index>], ask: &Ask, now: Timestamp) -> Result<u64, E
     indices.iter().map(count).sum()
 }
 
+/// Deletes the documents that match, and says how many there were.
+pub fn delete(indices: &[Arc<Index>], ask: &Ask, now: Timestamp) -> Result<u64, ElasticError> {
+    let mut deleted = 0;
+    for index in indices {
+        let search = Search::new(index, ask, now)?;
+        for address in search.searcher.search(search.query.as_ref(), &DocSetCollector).map_err(failed)? {
+            let (id, _) = index.read(&search.searcher, address)?;
+            deleted += u64::from(index.delete(&id)?);
+        }
+        index.refresh()?;
+    }
+    Ok(deleted)
+}
+
 /// One index, its state and the query.
 struct Search<'a> {
     index: &'a Index,
@@ -85,17 +105,7 @@ struct Found {
     address: DocAddress,
     score: Score,
     number: u64,
-    keys: Vec<Key>,
-}
-
-/// A value of a sort.
-#[derive(Debug, Clone, PartialEq)]
-enum Key {
-    Missing,
-    Whole(i64),
-    Number(f64),
-    Text(String),
-    Boolean(bool),
+    keys: Vec<SortValue>,
 }
 
 impl<'a> Search<'a> {
@@ -152,22 +162,24 @@ impl<'a> Search<'a> {
 
     fn show(&self, found: &Found, ask: &Ask, scored: bool) -> Result<Value, ElasticError> {
         let (id, source) = self.index.read(&self.searcher, found.address)?;
-        let mut shown = json!({"_index": self.index.name, "_id": id, "_score": scored.then_some(found.score)});
+        let mut hit = json!({"_index": self.index.name, "_id": id, "_score": scored.then_some(found.score)});
         if !ask.sort.is_empty() {
-            let value = |(key, value): (&SortKey, &Key)| match (value, &key.format) {
-                (Key::Whole(millis), Some(format)) if self.is_date(&key.field) => date(&json!(millis), Some(format)),
-                (value, _) => value.shown(),
+            let value = |(key, value): (&SortKey, &SortValue)| match (value, &key.format) {
+                (SortValue::Whole(millis), Some(format)) if self.is_date(&key.field) => {
+                    date(&json!(millis), Some(format))
+                }
+                (value, _) => shown(value),
             };
-            shown["sort"] = ask.sort.iter().zip(&found.keys).map(value).collect();
+            hit["sort"] = ask.sort.iter().zip(&found.keys).map(value).collect();
         }
         let fields = [&ask.fields[..], &ask.docvalue_fields[..]].concat();
         if !fields.is_empty() {
-            shown["fields"] = Value::Object(values(&source, &fields, |field| self.is_date(field)));
+            hit["fields"] = Value::Object(values(&source, &fields, |field| self.is_date(field)));
         }
         if let Some(source) = ask.source.apply(source) {
-            shown["_source"] = source;
+            hit["_source"] = source;
         }
-        Ok(shown)
+        Ok(hit)
     }
 
     fn is_date(&self, field: &str) -> bool {
@@ -184,35 +196,41 @@ enum SortColumn {
 
 impl SortColumn {
     /// The document's value; of several, the one that comes first in the order.
-    fn value(&self, doc: DocId, score: Score, number: u64, key: &SortKey) -> Key {
+    fn value(&self, doc: DocId, score: Score, number: u64, key: &SortKey) -> SortValue {
         match self {
-            Self::Score => Key::Number(f64::from(score)),
-            Self::Number => Key::Whole(number as i64),
+            Self::Score => SortValue::Number(f64::from(score)),
+            Self::Number => SortValue::Whole(number as i64),
             Self::Values(columns) => {
                 let keys = columns.iter().flat_map(|column| keys_of(column, doc));
-                let first = |a: Key, b: Key| match (order(&a, &b), key.descending) {
-                    (Ordering::Greater, false) | (Ordering::Less, true) => b,
-                    _ => a,
+                let first = |a: SortValue, b: SortValue| match compare(
+                    std::slice::from_ref(key),
+                    std::slice::from_ref(&a),
+                    std::slice::from_ref(&b),
+                ) {
+                    Ordering::Greater => b,
+                    Ordering::Less | Ordering::Equal => a,
                 };
-                keys.reduce(first).unwrap_or(Key::Missing)
+                keys.reduce(first).unwrap_or(SortValue::Missing)
             }
         }
     }
 }
 
-fn keys_of(column: &DynamicColumn, doc: DocId) -> Vec<Key> {
+fn keys_of(column: &DynamicColumn, doc: DocId) -> Vec<SortValue> {
     match column {
-        DynamicColumn::Bool(column) => column.values_for_doc(doc).map(Key::Boolean).collect(),
-        DynamicColumn::I64(column) => column.values_for_doc(doc).map(Key::Whole).collect(),
-        DynamicColumn::U64(column) => column.values_for_doc(doc).map(|number| Key::Whole(number as i64)).collect(),
-        DynamicColumn::F64(column) => column.values_for_doc(doc).map(Key::Number).collect(),
+        DynamicColumn::Bool(column) => column.values_for_doc(doc).map(SortValue::Boolean).collect(),
+        DynamicColumn::I64(column) => column.values_for_doc(doc).map(SortValue::Whole).collect(),
+        DynamicColumn::U64(column) => {
+            column.values_for_doc(doc).map(|number| SortValue::Whole(number as i64)).collect()
+        }
+        DynamicColumn::F64(column) => column.values_for_doc(doc).map(SortValue::Number).collect(),
         DynamicColumn::DateTime(column) => {
-            column.values_for_doc(doc).map(|time| Key::Whole(time.into_timestamp_millis())).collect()
+            column.values_for_doc(doc).map(|time| SortValue::Whole(time.into_timestamp_millis())).collect()
         }
         DynamicColumn::Str(column) => {
             let text = |ord| {
                 let mut text = String::new();
-                column.ord_to_str(ord, &mut text).ok().filter(|found| *found).map(|_| Key::Text(text))
+                column.ord_to_str(ord, &mut text).ok().filter(|found| *found).map(|_| SortValue::Text(text))
             };
             column.term_ords(doc).filter_map(text).collect()
         }
@@ -220,59 +238,19 @@ fn keys_of(column: &DynamicColumn, doc: DocId) -> Vec<Key> {
     }
 }
 
-impl Key {
-    fn of(scalar: Scalar) -> Self {
-        match scalar {
-            Scalar::Text(text) => Self::Text(text),
-            Scalar::Long(number) => Self::Whole(number),
-            Scalar::Double(number) => Self::Number(number),
-            Scalar::Boolean(value) => Self::Boolean(value),
-            Scalar::Date(time) => Self::Whole(time.millis()),
-        }
-    }
-
-    fn shown(&self) -> Value {
-        match self {
-            Self::Missing => Value::Null,
-            Self::Whole(number) => json!(number),
-            Self::Number(number) => json!(number),
-            Self::Text(text) => json!(text),
-            Self::Boolean(value) => json!(value),
-        }
-    }
-}
-
-fn order(a: &Key, b: &Key) -> Ordering {
-    let number = |key: &Key| match key {
-        Key::Whole(number) => Some(*number as f64),
-        Key::Number(number) => Some(*number),
-        _ => None,
-    };
-    match (a, b) {
-        (Key::Whole(a), Key::Whole(b)) => a.cmp(b),
-        (Key::Text(a), Key::Text(b)) => a.cmp(b),
-        (Key::Boolean(a), Key::Boolean(b)) => a.cmp(b),
-        _ => number(a).zip(number(b)).map_or(Ordering::Equal, |(a, b)| a.total_cmp(&b)),
+fn value_of(scalar: Scalar) -> SortValue {
+    match scalar {
+        Scalar::Text(text) => SortValue::Text(text),
+        Scalar::Long(number) => SortValue::Whole(number),
+        Scalar::Double(number) => SortValue::Number(number),
+        Scalar::Boolean(value) => SortValue::Boolean(value),
+        Scalar::Date(time) => SortValue::Whole(time.millis()),
     }
 }
 
 /// What comes first in the order is less.
-fn compare(sort: &[SortKey], a: &[Key], b: &[Key]) -> Ordering {
-    for ((key, a), b) in sort.iter().zip(a).zip(b) {
-        let ordering = match (a, b) {
-            (Key::Missing, Key::Missing) => Ordering::Equal,
-            (Key::Missing, _) if key.missing_first => Ordering::Less,
-            (Key::Missing, _) => Ordering::Greater,
-            (_, Key::Missing) if key.missing_first => Ordering::Greater,
-            (_, Key::Missing) => Ordering::Less,
-            (a, b) if key.descending => order(b, a),
-            (a, b) => order(a, b),
-        };
-        if ordering != Ordering::Equal {
-            return ordering;
-        }
-    }
-    Ordering::Equal
+fn compare(sort: &[SortKey], a: &[SortValue], b: &[SortValue]) -> Ordering {
+    crate::search::compare(sort.iter().map(|key| key.direction), a, b)
 }
 
 fn after_keys(
@@ -280,10 +258,10 @@ fn after_keys(
     sort: &[SortKey],
     after: &[Value],
     now: Timestamp,
-) -> Result<Vec<Key>, ElasticError> {
+) -> Result<Vec<SortValue>, ElasticError> {
     let read = |(key, value): (&SortKey, &Value)| {
         if value.is_null() {
-            return Ok(Key::Missing);
+            return Ok(SortValue::Missing);
         }
         let kind = match key.field.as_str() {
             "_score" => Kind::Double,
@@ -293,7 +271,7 @@ fn after_keys(
         let relative = || value.as_str().and_then(|text| date_math::instant(text, now, false)).map(Scalar::Date);
         let scalar = Scalar::read(kind, value).or_else(relative);
         let fault = || ElasticError::bad(format!("search_after has a value that is not of [{}]'s type", key.field));
-        scalar.map(Key::of).ok_or_else(fault)
+        scalar.map(value_of).ok_or_else(fault)
     };
     sort.iter().zip(after).map(read).collect()
 }
@@ -356,8 +334,8 @@ fn uncountable_field(aggs: &Value, kind: &dyn Fn(&str) -> Option<Kind>) -> Optio
             ("field", Value::String(field)) if kind(field) == Some(Kind::Text { fielddata: false }) => {
                 Some(field.clone())
             }
-            // What stands there is a query.
-            ("filter" | "filters", _) => None,
+            // What stands there is a query, or is not counted.
+            ("filter" | "filters" | "missing", _) => None,
             (_, value) => uncountable_field(value, kind),
         }),
         Value::Array(values) => values.iter().find_map(|value| uncountable_field(value, kind)),

@@ -1,4 +1,4 @@
-//! The official Python clients of Elasticsearch and OpenSearch against the real binary.
+//! The official Python clients of Elasticsearch and OpenSearch, and pyarrow, against the real binary.
 //!
 //! They are installed once, with pip. A machine that cannot do that fails the test and says why: what is not tried is
 //! not known to work.
@@ -6,12 +6,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::support::{Server, lapwing, repository};
 
-/// The Python of an environment that holds the clients.
-fn python() -> String {
+/// The Python of an environment of this name that holds the packages of a file.
+fn python(name: &str, requirements: &str) -> String {
     let output = Command::new(repository().join("tests/support/venv.sh"))
-        .args(["search-clients".as_ref(), repository().join("tests/clients/requirements.txt").as_os_str()])
+        .args([name.as_ref(), repository().join("tests/clients").join(requirements).as_os_str()])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -45,8 +47,26 @@ async fn the_official_python_clients_work() {
     let reader = create_key(dir.path(), "acme", "search");
     let other = create_key(dir.path(), "zeta", "ingest,search");
     let server = Server::up(dir.path());
-    let python = python();
+    let python = python("search-clients", "requirements.txt");
     drive(&python, "elasticsearch_client.py", &[&server.url, &writer, &reader]);
     let prefixed = format!("{}/_elastic", server.url);
     drive(&python, "opensearch_client.py", &[&prefixed, &other]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyarrow_reads_an_export() {
+    const ROWS: usize = 50;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::up(dir.path());
+    for n in 0..ROWS {
+        server.send(&json!({"prompt": format!("parcel {n} für ☃"), "response": "on its way", "latency_ms": n})).await;
+    }
+    server.find("parcel", ROWS).await;
+    let url = format!("{}/v1/export?q=parcel&format=parquet&from=0", server.url);
+    let response = reqwest::get(url).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let file = dir.path().join("export.parquet");
+    std::fs::write(&file, response.bytes().await.unwrap()).unwrap();
+    let rows = ROWS.to_string();
+    drive(&python("pyarrow", "parquet-requirements.txt"), "parquet.py", &[file.to_str().unwrap(), &rows]);
 }

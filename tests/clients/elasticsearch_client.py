@@ -108,6 +108,13 @@ def page(client):
         expect(f"search_after {order}", found, sorted(set(found), reverse=order == "desc"))
         expect(f"search_after {order}", len(found), COUNT)
 
+    by_latency = {"index": INDEX, "sort": [{"latency_ms": "desc"}, {"gen_ai.request.model": "asc"}]}
+    slowest = client.search(**by_latency, size=2)["hits"]["hits"]
+    expect("sort by a number", [hit["sort"] for hit in slowest], [[390.0, "m-b"], [380.0, "m-a"]])
+    rest = client.search(**by_latency, size=COUNT, search_after=slowest[-1]["sort"])["hits"]["hits"]
+    expect("search_after a number", [hit["sort"][0] for hit in rest], [float(n * 10) for n in reversed(range(COUNT - 2))])
+    expect("mget", [doc["found"] for doc in client.mget(index=INDEX, ids=[slowest[0]["_id"], "no"])["docs"]], [True, False])
+
     pit = client.open_point_in_time(index=INDEX, keep_alive="1m")["id"]
     client.index(index=INDEX, document={"prompt": "After the point in time"}, refresh="wait_for")
     expect("point in time", total(client.search(pit={"id": pit, "keep_alive": "1m"}, size=0)), COUNT)

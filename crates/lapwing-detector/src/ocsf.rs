@@ -77,7 +77,8 @@ mod tests {
     use crate::alert::{Alert, Draft};
     use crate::testing::{at, llm};
 
-    /// What OCSF requires of the class, its finding and its metadata.
+    /// What OCSF requires of the class, its finding and its metadata, by its published schema; of these, the title and
+    /// the vendor are required in some versions and recommended in others.
     const REQUIRED: &[&str] = &[
         "/activity_id",
         "/category_uid",

@@ -8,7 +8,7 @@ use crate::sections::parse_json_text;
 
 /// The attributes of a span, a span event or a log record.
 #[derive(Debug, Default)]
-pub(super) struct Attributes(Map<String, Value>);
+pub(crate) struct Attributes(Map<String, Value>);
 
 impl From<Map<String, Value>> for Attributes {
     fn from(map: Map<String, Value>) -> Self {

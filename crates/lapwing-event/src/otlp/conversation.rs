@@ -8,7 +8,7 @@ use crate::{Content, Event, Outcome};
 
 /// The turns of one model call.
 #[derive(Debug, Default)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     system: Vec<Message>,
     input: Vec<Message>,
     output: Vec<Message>,
@@ -86,6 +86,14 @@ impl Conversation {
         }
     }
 
+    /// Of turns that were logged as one list, the last one is the answer if the assistant has it.
+    pub fn split_answer(&mut self) {
+        let answered = self.input.last().is_some_and(|last| last.role == "assistant");
+        if answered && !says_something(&self.output) {
+            self.output.extend(self.input.pop());
+        }
+    }
+
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.system.is_empty() && self.input.is_empty() && self.output.is_empty()
@@ -106,7 +114,9 @@ impl Conversation {
             let last = self.input.last().filter(|message| message.role != "system");
             last.and_then(Message::text)
         });
-        let response = joined(self.output.iter());
+        // An agent's output may be its whole history.
+        let is_answer = |message: &&Message| message.role == "assistant";
+        let response = joined(self.output.iter().filter(is_answer)).or_else(|| joined(self.output.iter()));
         for name in self.output.iter().flat_map(Message::tool_names) {
             if !event.tool_names.iter().any(|known| known == name) {
                 event.tool_names.push(name.to_owned());

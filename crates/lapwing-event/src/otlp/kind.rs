@@ -5,7 +5,7 @@ use crate::Kind;
 
 /// What a span is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// A model call, an agent's turn, or a step around them; with the operation's name, where the convention has one.
     Llm(&'static str),
     Tool,
@@ -32,7 +32,7 @@ impl Subject {
 const CONTEXT: [&str; 3] = ["gen_ai.agent.", "gen_ai.conversation.", "gen_ai.workflow."];
 
 /// The subject of a span with these attributes; none if it is not of GenAI.
-pub(super) fn subject(attributes: &Attributes) -> Option<Subject> {
+pub(crate) fn subject(attributes: &Attributes) -> Option<Subject> {
     let operation = attributes.peek("gen_ai.operation.name").and_then(of_operation);
     operation
         .or_else(|| (attributes.peek("mcp.method.name") == Some("tools/call")).then_some(Subject::Tool))
@@ -56,7 +56,8 @@ fn of_operation(name: &str) -> Option<Subject> {
     })
 }
 
-fn of_openinference(kind: &str) -> Option<Subject> {
+/// The subject of a span of this kind of OpenInference.
+pub(crate) fn of_openinference(kind: &str) -> Option<Subject> {
     Some(match kind.to_ascii_uppercase().as_str() {
         "LLM" => Subject::Llm("chat"),
         "EMBEDDING" => Subject::Llm("embeddings"),

@@ -81,7 +81,7 @@ pub(super) fn messages(value: Value, role: &str) -> Vec<Message> {
                 vec![Message { role: role.to_owned(), parts, finish_reason: None }]
             }
         }
-        Value::Array(items) => items.into_iter().flat_map(|item| messages(item, role)).collect(),
+        Value::Array(items) => items.into_iter().flat_map(|item| item_of_list(item, role)).collect(),
         Value::Object(object) => body_or_message(object, role),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
@@ -90,28 +90,90 @@ pub(super) fn messages(value: Value, role: &str) -> Vec<Message> {
 /// A part stands in a message; it has a type, or is text, and no role of its own.
 fn is_part(value: &Value) -> bool {
     match value {
-        Value::Object(object) => object.contains_key("type") && !object.contains_key("role"),
+        Value::Object(object) => object.contains_key("type") && !object.contains_key("role") && !is_langchain(object),
         _ => false,
     }
 }
 
+/// An item of OpenAI's Responses API is a message, or a part that stands alone.
+fn item_of_list(item: Value, role: &str) -> Vec<Message> {
+    if is_part(&item) {
+        let parts: Vec<Value> = part(item).into_iter().collect();
+        return vec![Message { role: role.to_owned(), parts, finish_reason: None }];
+    }
+    messages(item, role)
+}
+
+/// Where the bodies of requests keep the system prompt and the turns.
+const SYSTEM: [&str; 4] = ["system", "instructions", "systemInstruction", "system_instruction"];
+const TURNS: [&str; 4] = ["messages", "contents", "input", "prompt"];
+/// Where the bodies of answers keep what was said.
+const ANSWERS: [&str; 5] = ["choices", "candidates", "generations", "output", "completion"];
+const MESSAGE: [&str; 6] = ["role", "parts", "content", "message", "tool_calls", "text"];
+
 fn body_or_message(mut object: Map<String, Value>, role: &str) -> Vec<Message> {
-    if let Some(list) = object.remove("messages") {
-        let mut found = messages(object.remove("system").unwrap_or_default(), "system");
-        found.extend(messages(list, role));
+    if is_langchain(&object) {
+        return vec![message(object, role)];
+    }
+    if let Some(turns) = TURNS.iter().find_map(|key| object.remove(*key)) {
+        let system = SYSTEM.iter().find_map(|key| object.remove(*key));
+        let mut found = messages(system.unwrap_or_default(), "system");
+        found.extend(messages(turns, role));
         return found;
     }
-    if let Some(Value::Array(choices)) = object.remove("choices") {
-        return choices.into_iter().flat_map(|choice| messages(choice, role)).collect();
+    if let Some(answers) = ANSWERS.iter().find_map(|key| object.remove(*key)) {
+        let mut found = messages(answers, role);
+        if let Some(last) = found.last_mut().filter(|last| last.finish_reason.is_none()) {
+            last.finish_reason = finish_reason(&mut object);
+        }
+        return found;
     }
-    if ["role", "parts", "content", "message", "tool_calls"].iter().any(|key| object.contains_key(*key)) {
+    if MESSAGE.iter().any(|key| object.contains_key(*key)) {
         return vec![message(object, role)];
     }
     vec![Message::text_of(role, Value::Object(object).to_string())]
 }
 
+/// LangChain's messages have a class or a type where others have a role.
+fn is_langchain(object: &Map<String, Value>) -> bool {
+    let typed = || object.get("type").and_then(Value::as_str).is_some_and(|kind| LANGCHAIN.contains(&kind));
+    object.contains_key("lc") && object.get("kwargs").is_some_and(Value::is_object)
+        || !object.contains_key("role") && (object.contains_key("content") || object.contains_key("data")) && typed()
+}
+
+const LANGCHAIN: [&str; 6] = ["human", "ai", "system", "tool", "function", "AIMessageChunk"];
+
+/// One of LangChain's messages with a role.
+fn with_role(mut object: Map<String, Value>) -> Map<String, Value> {
+    let class = object.get("id").and_then(|path| path.as_array()?.last()?.as_str()).map(str::to_owned);
+    let kind = object.get("type").and_then(Value::as_str).map(str::to_owned);
+    let (role, inner) = match (object.remove("kwargs"), object.remove("data")) {
+        (Some(Value::Object(kwargs)), _) => (class, Some(kwargs)),
+        (_, Some(Value::Object(data))) => (kind, Some(data)),
+        _ => (kind, None),
+    };
+    let mut object = inner.unwrap_or(object);
+    object.remove("type");
+    if let Some(role) = role {
+        object.entry("role").or_insert(Value::String(role));
+    }
+    object
+}
+
+fn finish_reason(object: &mut Map<String, Value>) -> Option<String> {
+    let keys = ["finish_reason", "stop_reason", "finishReason", "stopReason"];
+    let own = keys.iter().find_map(|key| object.remove(*key)).and_then(text_of);
+    own.or_else(|| {
+        let about = ["generation_info", "response_metadata"].iter().find_map(|key| object.get(*key))?;
+        keys.iter().find_map(|key| about[*key].as_str()).map(str::to_owned)
+    })
+}
+
 fn message(mut object: Map<String, Value>, role: &str) -> Message {
-    let finish_reason = object.remove("finish_reason").or_else(|| object.remove("stop_reason")).and_then(text_of);
+    if is_langchain(&object) {
+        object = with_role(object);
+    }
+    let finish_reason = finish_reason(&mut object);
     if let Some(Value::Object(inner)) = object.remove("message").map(parse_json_text) {
         let inner = message(inner, role);
         return Message { finish_reason: finish_reason.or(inner.finish_reason), ..inner };
@@ -123,8 +185,12 @@ fn message(mut object: Map<String, Value>, role: &str) -> Message {
     if let Some(Value::Array(items)) = object.remove("parts") {
         parts.extend(items.into_iter().flat_map(part));
     }
-    match object.remove("content").unwrap_or_default() {
+    match object.remove("content").or_else(|| object.remove("text")).unwrap_or_default() {
         Value::Null => {}
+        // Gemini's answers hold a whole message as their content.
+        Value::Object(inner) if inner.contains_key("parts") => {
+            return Message { finish_reason, ..message(inner, &role) };
+        }
         content if role == "tool" => {
             parts.push(json!({"type": "tool_call_response", "id": answered, "response": content}));
         }
@@ -160,10 +226,10 @@ fn text_or_parts(text: String) -> Vec<Value> {
 /// The names that frameworks have for the same roles.
 fn known_role(role: String) -> String {
     match role.as_str() {
-        "human" => "user".to_owned(),
-        "ai" | "model" => "assistant".to_owned(),
-        "developer" => "system".to_owned(),
-        "function" => "tool".to_owned(),
+        "human" | "HumanMessage" | "HumanMessageChunk" => "user".to_owned(),
+        "ai" | "model" | "AIMessage" | "AIMessageChunk" => "assistant".to_owned(),
+        "developer" | "SystemMessage" => "system".to_owned(),
+        "function" | "ToolMessage" | "FunctionMessage" => "tool".to_owned(),
         _ => role,
     }
 }
@@ -181,6 +247,10 @@ fn part(value: Value) -> Option<Value> {
         "refusal" => json!({"type": "refusal", "content": take(["content", "refusal"])}),
         "tool_result" => {
             let (id, response) = (take(["tool_use_id", "id"]), take(["content", "response"]));
+            json!({"type": "tool_call_response", "id": id, "response": response})
+        }
+        "function_call_output" => {
+            let (id, response) = (take(["call_id", "id"]), take(["output", "response"]));
             json!({"type": "tool_call_response", "id": id, "response": response})
         }
         "tool_call" | "tool_use" | "function_call" => tool_call(Value::Object(object)),
@@ -217,7 +287,7 @@ fn tool_call(value: Value) -> Value {
     };
     let first = |of: &Value, keys: &[&str]| keys.iter().map(|key| &of[*key]).find(|found| !found.is_null()).cloned();
     let arguments = first(function, &["arguments", "args", "input"]).map(parse_json_text);
-    json!({"type": "tool_call", "id": first(&value, &["id", "call_id", "toolUseId"]),
+    json!({"type": "tool_call", "id": first(&value, &["call_id", "id", "toolUseId"]),
         "name": first(function, &["name"]), "arguments": arguments})
 }
 
@@ -272,6 +342,52 @@ mod tests {
         for nothing in [json!(null), json!(""), json!([]), json!(7)] {
             check(nothing, &[]);
         }
+    }
+
+    #[test]
+    fn the_bodies_of_requests_and_answers_are_read() {
+        check(json!({"instructions": "be brief", "input": "hi"}), &["system: be brief []", "user: hi []"]);
+        check(
+            json!({"system_instruction": {"parts": [{"text": "be brief"}]},
+                "contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+            &["system: be brief []", "user: hi []"],
+        );
+        check(
+            json!({"output": [{"type": "reasoning", "summary": []},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "yo"}]},
+                {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}]}),
+            &["user:  []", "assistant: yo []", "user:  [\"f\"]"],
+        );
+        check(
+            json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "yo"}]}, "finishReason": "STOP"}]}),
+            &["assistant: yo []"],
+        );
+        check(
+            json!({"output": {"message": {"role": "assistant", "content": [{"text": "yo"}]}}, "stopReason": "end_turn"}),
+            &["assistant: yo []"],
+        );
+        check(json!({"choices": [{"text": "yo", "index": 0, "finish_reason": "stop"}]}), &["user: yo []"]);
+    }
+
+    #[test]
+    fn the_messages_of_langchain_are_read() {
+        let class = |name: &str, kwargs: Value| json!({"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", name], "kwargs": kwargs});
+        check(
+            json!({"messages": [[class("SystemMessage", json!({"content": "be brief", "type": "system"})),
+                class("HumanMessage", json!({"content": "hi", "type": "human"}))]]}),
+            &["system: be brief []", "user: hi []"],
+        );
+        let call = json!({"content": "", "tool_calls": [{"name": "f", "args": {}, "id": "1", "type": "tool_call"}]});
+        check(
+            json!({"generations": [[{"text": "", "message": class("AIMessage", call),
+                "generation_info": {"finish_reason": "tool_calls"}}]]}),
+            &["assistant:  [\"f\"]"],
+        );
+        check(
+            json!([{"type": "human", "content": "hi"}, {"type": "ai", "content": "yo"}]),
+            &["user: hi []", "assistant: yo []"],
+        );
+        check(json!([{"type": "human", "data": {"content": "hi"}}]), &["user: hi []"]);
     }
 
     #[test]

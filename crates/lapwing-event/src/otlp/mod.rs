@@ -29,6 +29,7 @@ mod llm;
 mod log;
 mod message;
 mod other;
+mod section;
 mod span;
 mod tool;
 mod valid;
@@ -36,6 +37,11 @@ mod valid;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attributes::Attributes;
+pub(crate) use conversation::Conversation;
 pub use envelope::Origin;
+pub(crate) use kind::{Subject, of_openinference, subject};
 pub use log::{Log, MappedLogs, map_logs};
+pub(crate) use section::fill;
 pub use span::{Span, SpanEvent, Status, map_span};
+pub(crate) use valid::flatten;

@@ -7,7 +7,7 @@ use super::conversation::Conversation;
 use super::envelope::{self, Origin, Place, hex, timestamp};
 use super::kind::{Subject, convention, subject};
 use super::valid::valid;
-use super::{llm, other, tool};
+use super::{other, section};
 use crate::{Arrival, Event, Kind, Rejection};
 
 /// A span, decoded.
@@ -103,15 +103,7 @@ pub fn map_span(span: Span, origin: &Origin, arrival: &Arrival) -> Result<Vec<Ev
         let by_status = (span.status == Status::Error).then_some(span.status_message.as_str());
         envelope::fail(&mut event, by_status, &mut attributes, &mut exception);
     }
-    match subject {
-        Subject::Llm(operation) => llm::fill(&mut event, &mut attributes, conversation, operation),
-        Subject::Tool => tool::fill(&mut event, &mut attributes, &span.name),
-        Subject::Retrieval => other::retrieval(&mut event, &mut attributes, &span.name),
-        Subject::Guardrail => other::guardrail(&mut event, &mut attributes, &span.name),
-        Subject::Evaluation => {
-            other::evaluation(&mut event, &mut attributes, &span.name, hex(evaluates));
-        }
-    }
+    section::fill(&mut event, &mut attributes, subject, conversation, (&span.name, hex(evaluates)));
     let evaluated = event.id.to_string();
     envelope::keep_rest(&mut event, origin, attributes, convention, &span.name);
     let mut events = vec![event];

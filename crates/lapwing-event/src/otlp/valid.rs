@@ -14,19 +14,21 @@ const MAX_JSON_DEPTH: usize = MAX_DEPTH - 8;
 /// Brings the event within the bounds of an item and checks it. JSON over the bounds is kept as text, under one key;
 /// nothing is cut, since it is not sanitized yet.
 pub(super) fn valid(mut event: Event) -> Result<Event, Rejection> {
-    if let Some(messages) = event.content.as_mut().and_then(|content| content.messages.as_mut()) {
-        flatten(messages);
-    }
-    if let Some(arguments) = event.tool.as_mut().and_then(|tool| tool.arguments.as_mut()) {
-        flatten(arguments);
-    }
+    flatten(&mut event);
     event.prune_attrs();
     event.visit_mut(&mut WithoutNul);
     event.check()?;
     Ok(event)
 }
 
-fn flatten(value: &mut Value) {
+/// Keeps JSON over the bounds as text.
+pub(crate) fn flatten(event: &mut Event) {
+    let messages = event.content.as_mut().and_then(|content| content.messages.as_mut());
+    let arguments = event.tool.as_mut().and_then(|tool| tool.arguments.as_mut());
+    messages.into_iter().chain(arguments).for_each(flatten_value);
+}
+
+fn flatten_value(value: &mut Value) {
     let mut keys = 0;
     if !fits(value, 1, &mut keys) {
         *value = json!({"json": value.to_string()});

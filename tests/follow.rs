@@ -14,7 +14,11 @@ struct Follower(Child);
 impl Follower {
     fn start(files: &[&Path], url: &str) -> Self {
         let mut command = Command::new(LAPWING);
-        command.args(["emit", "--follow", "--url", url]).args(files).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(["emit", "--follow", "--service", "shop", "--url", url])
+            .args(files)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Self(command.spawn().unwrap())
     }
 
@@ -107,4 +111,5 @@ async fn several_files_are_followed_and_bad_lines_are_named() {
     assert!(complained.contains("second.log:3: alert"), "{complained}");
     let found = server.find("followed", 3).await;
     assert_eq!(numbers(&found), [0, 1, 2]);
+    assert!(found.iter().all(|event| event["service"]["name"] == "shop"), "{found:?}");
 }

@@ -5,8 +5,12 @@ use std::fs;
 use crate::support::{Server, repository};
 
 /// The files that make routes of our own API.
-const SOURCES: [&str; 3] =
-    ["crates/lapwing/src/api.rs", "crates/lapwing-ingest/src/api.rs", "crates/lapwing-store/src/api/mod.rs"];
+const SOURCES: [&str; 4] = [
+    "crates/lapwing/src/api.rs",
+    "crates/lapwing-ingest/src/api.rs",
+    "crates/lapwing-ingest/src/api/otlp.rs",
+    "crates/lapwing-store/src/api/mod.rs",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_every_service_is_described_and_answers() {

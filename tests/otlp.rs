@@ -7,6 +7,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::support::{Server, lapwing, python, repository};
+use crate::tls::certificate;
 
 /// Sends one of the script's cases to the server.
 async fn emit(server: &Server, case: &str, protocol: &str, environment: &[(&str, &str)]) -> Output {
@@ -218,12 +219,54 @@ async fn exporters_need_a_key_where_there_are_keys() {
             let output = emit(&server, "spans", protocol, &[("OTEL_EXPORTER_OTLP_HEADERS", &header)]).await;
             let said = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.success(), taken, "{protocol} {said}");
+            if protocol == "grpc" && !taken {
+                let code = if *key == *reader { "PERMISSION_DENIED" } else { "UNAUTHENTICATED" };
+                assert!(said.contains(code), "{said}");
+            }
         }
     }
+    let (http, _) = server.otlp.clone().unwrap();
+    let client = reqwest::Client::new();
+    let refused = async |path: &str, content_type: &str| {
+        let request = client.post(format!("{http}{path}")).header("content-type", content_type);
+        let answer = request.send().await.unwrap();
+        let head = (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_owned());
+        (head, answer.bytes().await.unwrap())
+    };
+    // A google.rpc.Status in the form of the request; its first field is the code of gRPC, UNAUTHENTICATED.
+    let (head, body) = refused("/v1/traces", "application/json").await;
+    assert_eq!(head, (401, "application/json".to_owned()));
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["code"], 16);
+    let (head, body) = refused("/v1/logs", "application/x-protobuf").await;
+    assert_eq!((head, &body[..2]), ((401, "application/x-protobuf".to_owned()), &[8, 16][..]));
     server.api_key = Some(reader);
     let found = server.find("tool:read_file", 2).await;
     assert!(found.iter().all(|event| event["tenant"]["id"] == "acme"), "{found:?}");
     assert_eq!(found.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exporters_are_listened_to_over_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(dir.path());
+    let tls = [("LAPWING__SERVER__TLS__CERT", cert.as_str()), ("LAPWING__SERVER__TLS__KEY", key.as_str())];
+    let server = Server::start("up", dir.path(), &tls).over_tls(Path::new(&cert));
+    for (protocol, expect) in [("http", 1), ("grpc", 2)] {
+        let output = emit(&server, "spans", protocol, &[("OTEL_EXPORTER_OTLP_CERTIFICATE", &cert)]).await;
+        assert!(output.status.success(), "{protocol} {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(server.find("tool:read_file", expect).await.len(), expect);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_with_a_wrong_path_is_told_which_are_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::up(dir.path());
+    let (http, _) = server.otlp.as_ref().unwrap();
+    let answer = reqwest::Client::new().post(format!("{http}/v1/traces/v1/traces")).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 404);
+    let said = answer.text().await.unwrap();
+    assert!(said.contains("exporters send to /v1/traces"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::{Server, lapwing};
 
 /// A certificate for this machine and its key, in PEM.
-fn certificate(dir: &Path) -> (String, String) {
+pub fn certificate(dir: &Path) -> (String, String) {
     let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
@@ -27,21 +27,16 @@ async fn a_server_with_a_certificate_speaks_https_alone() {
     let (cert, key) = certificate(dir.path());
     let server =
         Server::start("up", dir.path(), &[("LAPWING__SERVER__TLS__CERT", &cert), ("LAPWING__SERVER__TLS__KEY", &key)]);
-    let url = server.url.replacen("http://", "https://", 1);
-
-    let trusted = reqwest::Certificate::from_pem(&std::fs::read(&cert).unwrap()).unwrap();
-    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let plain = server.url.clone();
+    let server = server.over_tls(Path::new(&cert));
     // A connection that never shakes hands holds up nobody.
-    let address = server.url.trim_start_matches("http://").to_owned();
-    let _silent = std::net::TcpStream::connect(&address).unwrap();
-    let answer = client.get(format!("{url}/healthz")).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "ok\n"));
-    let answer = client.get(format!("{url}/v1/search?q=x")).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 200);
+    let _silent = std::net::TcpStream::connect(plain.trim_start_matches("http://")).unwrap();
+    assert_eq!(server.get("/healthz", &[]).await, (200, "ok\n".into()));
+    assert_eq!(server.get("/v1/search", &[("q", "x")]).await.0, 200);
 
     let untrusting = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
-    assert!(untrusting.get(format!("{url}/healthz")).send().await.is_err());
-    assert!(reqwest::get(format!("{}/healthz", server.url)).await.is_err(), "plain HTTP is answered");
+    assert!(untrusting.get(format!("{}/healthz", server.url)).send().await.is_err());
+    assert!(reqwest::get(format!("{plain}/healthz")).await.is_err(), "plain HTTP is answered");
     assert!(server.terminate().success());
 }
 

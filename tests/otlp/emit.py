@@ -30,7 +30,7 @@ else:
     from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    options = {"compression": Compression.Gzip, "insecure": True}
+    options = {"compression": Compression.Gzip}
 
 failures = []
 

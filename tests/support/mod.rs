@@ -70,6 +70,17 @@ impl Server {
         Self { child, url: url("address").unwrap(), otlp, log, http: reqwest::Client::new(), api_key: None }
     }
 
+    /// Talks to it over TLS from now on, and trusts this certificate.
+    #[allow(dead_code, reason = "not every test that shares this file speaks TLS")]
+    pub fn over_tls(mut self, cert: &Path) -> Self {
+        let trusted = reqwest::Certificate::from_pem(&fs::read(cert).unwrap()).unwrap();
+        self.http = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+        let secure = |url: &str| url.replacen("http://", "https://", 1);
+        self.url = secure(&self.url);
+        self.otlp = self.otlp.as_ref().map(|(http, grpc)| (secure(http), secure(grpc)));
+        self
+    }
+
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         self.api_key.iter().fold(request, |request, key| request.bearer_auth(key))
     }

@@ -1,19 +1,21 @@
 //! The front door over HTTP: `POST /v1/events`, and OpenTelemetry's exports over HTTP and gRPC.
 //!
-//! Whoever mounts the router puts the caller's [`TenantId`] among the request's extensions, from its credential.
+//! Whoever mounts the router puts the caller's [`TenantId`] among the request's extensions, from its credential, and
+//! the [`KeyId`] of that.
 
 mod grpc;
 mod otlp;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{self, Body as HttpBody, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use http_body_util::LengthLimitError;
 use lapwing_event::TenantId;
 use serde_json::json;
@@ -23,10 +25,15 @@ use crate::FrontDoor;
 use crate::encoding::{Encoding, EncodingFault};
 use crate::front_door::{Body, RETRY_AFTER, Refusal};
 use crate::otlp::DecodeFault;
+use crate::rate::Caller;
 use crate::receipt::Receipt;
 
 pub use grpc::grpc_router;
-pub use otlp::otlp_router;
+pub use otlp::{is_otlp, otlp_router, refuse_otlp};
+
+/// The public part of the key that a request came with: its rate is counted by that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyId(pub Arc<str>);
 
 /// The routes of Lapwing's own front door.
 pub fn router(front_door: FrontDoor) -> Router {
@@ -52,12 +59,8 @@ enum Fault {
     Refused(#[from] Refusal),
 }
 
-async fn post_events(
-    State(door): State<FrontDoor>,
-    tenant: Option<Extension<TenantId>>,
-    request: Request<HttpBody>,
-) -> Response {
-    match take(&door, tenant, request).await {
+async fn post_events(State(door): State<FrontDoor>, request: Request<HttpBody>) -> Response {
+    match take(&door, request).await {
         Ok(receipt) => {
             let status = StatusCode::from_u16(receipt.status()).expect("a receipt's status is a constant");
             (status, Json(receipt)).into_response()
@@ -66,16 +69,19 @@ async fn post_events(
     }
 }
 
-async fn take(
-    door: &FrontDoor,
-    tenant: Option<Extension<TenantId>>,
-    request: Request<HttpBody>,
-) -> Result<Receipt, Fault> {
-    let Extension(tenant) = tenant.ok_or(Fault::NoTenant)?;
+async fn take(door: &FrontDoor, request: Request<HttpBody>) -> Result<Receipt, Fault> {
     let (parts, body) = request.into_parts();
+    let caller = caller(&parts.extensions)?;
     let lines = is_lines(&parts.headers).ok_or(Fault::ContentType("application/json or application/x-ndjson"))?;
     let (bytes, encoding, _permit) = admitted(door, &parts.headers, body).await?;
-    Ok(door.accept(tenant, Body { bytes, encoding, lines }).await?)
+    Ok(door.accept(caller, Body { bytes, encoding, lines }).await?)
+}
+
+/// Who sends, as whoever mounted the router found out.
+fn caller(extensions: &Extensions) -> Result<Caller, Fault> {
+    let tenant = extensions.get::<TenantId>().ok_or(Fault::NoTenant)?.clone();
+    let key = extensions.get::<KeyId>().map_or_else(|| tenant.as_str().into(), |key| Arc::clone(&key.0));
+    Ok(Caller { tenant, key })
 }
 
 /// The body, once there is room for it, which is kept while the permit is.
@@ -153,7 +159,7 @@ impl Fault {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(Refusal::Busy | Refusal::BusUnavailable | Refusal::NoRoom) => Some(RETRY_AFTER),
-            Self::Refused(Refusal::TooFast(wait)) => Some(*wait),
+            Self::Refused(Refusal::TooFast(fault)) => Some(fault.wait),
             _ => None,
         }
     }

@@ -16,8 +16,10 @@ pub struct IngestConfig {
     pub max_decompression_ratio: usize,
     /// All requests that are being worked on hold at most this many bytes of body, after decompression.
     pub max_in_flight_bytes: usize,
-    /// A tenant may send so many events a second, and five seconds' worth at once; 0 is no limit.
+    /// An API key may send so many events a second, and five seconds' worth at once; 0 is no limit.
     pub max_events_per_second: u32,
+    /// A tenant may send so many with all its keys together; 0 is no limit.
+    pub max_tenant_events_per_second: u32,
     /// How long a request waits for its share of `max_in_flight_bytes` before it is sent away.
     pub admission_timeout_ms: u64,
     /// How long a client may take to send its body.
@@ -40,6 +42,7 @@ impl Default for IngestConfig {
             max_decompression_ratio: 100,
             max_in_flight_bytes: 256 << 20,
             max_events_per_second: 0,
+            max_tenant_events_per_second: 0,
             admission_timeout_ms: 2_000,
             body_timeout_ms: 30_000,
             send_timeout_ms: 10_000,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lapwing_bus::{BusError, Record, Sink, topics};
-use lapwing_event::{Arrival, TenantId, Timestamp};
+use lapwing_event::{Arrival, Timestamp};
 use prometheus_client::registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
@@ -16,7 +16,7 @@ use crate::encoding::{Encoding, EncodingFault, Limits, decompress};
 use crate::intake::{Intake, take_in};
 use crate::metrics::FrontDoorMetrics;
 use crate::otlp::{DecodeFault, Exported, Format, Signal, decode, take_in_export};
-use crate::rate::RateLimit;
+use crate::rate::{Caller, RateLimits, TooFast};
 use crate::receipt::Receipt;
 
 /// Says what time it is, so that tests can.
@@ -33,7 +33,7 @@ struct Shared {
     config: IngestConfig,
     clock: Clock,
     metrics: FrontDoorMetrics,
-    rate: RateLimit,
+    rates: RateLimits,
     /// In units of [`ADMISSION_UNIT`].
     in_flight: Arc<Semaphore>,
 }
@@ -73,8 +73,8 @@ pub(crate) enum Refusal {
     Encoding(#[from] EncodingFault),
     #[error(transparent)]
     Decode(#[from] DecodeFault),
-    #[error("tenant sends more events a second than it may; wait {} s", .0.as_secs_f64().ceil())]
-    TooFast(Duration),
+    #[error(transparent)]
+    TooFast(#[from] TooFast),
     #[error("server is busy; try again")]
     Busy,
     #[error("bus does not take events now; try again")]
@@ -92,8 +92,8 @@ impl FrontDoor {
     pub fn new(sink: Arc<dyn Sink>, config: IngestConfig, clock: Clock, registry: &mut Registry) -> Self {
         let in_flight = Arc::new(Semaphore::new(units(config.max_in_flight_bytes) as usize));
         let metrics = FrontDoorMetrics::new(registry);
-        let rate = RateLimit::new(config.max_events_per_second);
-        Self { shared: Arc::new(Shared { sink, config, clock, metrics, rate, in_flight }) }
+        let rates = RateLimits::new(&config);
+        Self { shared: Arc::new(Shared { sink, config, clock, metrics, rates, in_flight }) }
     }
 
     pub(crate) fn config(&self) -> &IngestConfig {
@@ -124,20 +124,20 @@ impl FrontDoor {
     }
 
     /// Takes the body in; the receipt comes once everything it claims is durable.
-    pub(crate) async fn accept(&self, tenant: TenantId, body: Body) -> Result<Receipt, Refusal> {
+    pub(crate) async fn accept(&self, caller: Caller, body: Body) -> Result<Receipt, Refusal> {
         self.shared.metrics.bytes(body.bytes.len());
-        self.counted(self.take(tenant, body).await)
+        self.counted(self.take(caller, body).await)
     }
 
     /// Takes an export in; the answer comes once everything that was not refused is durable.
-    pub(crate) async fn accept_export(&self, tenant: TenantId, body: ExportBody) -> Result<Exported, Refusal> {
+    pub(crate) async fn accept_export(&self, caller: Caller, body: ExportBody) -> Result<Exported, Refusal> {
         self.shared.metrics.bytes(body.bytes.len());
-        self.counted(self.take_export(tenant, body).await)
+        self.counted(self.take_export(caller, body).await)
     }
 
-    async fn take(&self, tenant: TenantId, body: Body) -> Result<Receipt, Refusal> {
-        self.within_rate(&tenant)?;
-        let arrival = Arrival::new(tenant.clone(), (self.shared.clock)());
+    async fn take(&self, caller: Caller, body: Body) -> Result<Receipt, Refusal> {
+        self.within_rate(&caller)?;
+        let arrival = Arrival::new(caller.tenant.clone(), (self.shared.clock)());
         let (limits, max_items) = (self.limits(), self.config().max_items);
         let intake = on_a_core(move || {
             let Body { bytes, encoding, lines } = body;
@@ -150,14 +150,14 @@ impl FrontDoor {
             return Err(Refusal::Empty);
         }
         let events = records.len();
-        self.store(&tenant, records).await?;
+        self.store(&caller, records).await?;
         self.shared.metrics.items(events, &rejections);
         Ok(receipt)
     }
 
-    async fn take_export(&self, tenant: TenantId, body: ExportBody) -> Result<Exported, Refusal> {
-        self.within_rate(&tenant)?;
-        let arrival = Arrival::new(tenant.clone(), (self.shared.clock)());
+    async fn take_export(&self, caller: Caller, body: ExportBody) -> Result<Exported, Refusal> {
+        self.within_rate(&caller)?;
+        let arrival = Arrival::new(caller.tenant.clone(), (self.shared.clock)());
         let (limits, max_items) = (self.limits(), self.config().max_items);
         let exported = on_a_core(move || {
             let bytes = decompress(body.bytes, body.encoding, limits)?;
@@ -167,7 +167,7 @@ impl FrontDoor {
         let mut exported = exported.await?;
         let records = std::mem::take(&mut exported.records);
         let events = records.len();
-        self.store(&tenant, records).await?;
+        self.store(&caller, records).await?;
         self.shared.metrics.items(events, &exported.rejections);
         self.shared.metrics.dropped(exported.dropped);
         Ok(exported)
@@ -177,16 +177,16 @@ impl FrontDoor {
         result.inspect_err(|refusal| self.shared.metrics.refused(refusal.class()))
     }
 
-    /// Sends a tenant away that is over its rate, before any work is done for it.
-    fn within_rate(&self, tenant: &TenantId) -> Result<(), Refusal> {
-        self.shared.rate.take(tenant, 0, Instant::now()).map_err(Refusal::TooFast)
+    /// Sends a caller away that is over its rate, before any work is done for it.
+    fn within_rate(&self, caller: &Caller) -> Result<(), TooFast> {
+        self.shared.rates.take(caller, 0, Instant::now())
     }
 
-    async fn store(&self, tenant: &TenantId, records: Vec<Record>) -> Result<(), Refusal> {
+    async fn store(&self, caller: &Caller, records: Vec<Record>) -> Result<(), Refusal> {
         if records.is_empty() {
             return Ok(());
         }
-        self.shared.rate.take(tenant, records.len(), Instant::now()).map_err(Refusal::TooFast)?;
+        self.shared.rates.take(caller, records.len(), Instant::now())?;
         self.send(records).await
     }
 

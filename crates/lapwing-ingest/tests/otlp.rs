@@ -253,6 +253,8 @@ async fn what_passes_says_when_to_try_again() {
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(slow.call("trace.v1.TraceService", &[], false, &protobuf(&good())).await.grpc().0, "8");
     assert_eq!(slow.taken().len(), 10);
+    let other = Rig { routes: slow.routes.clone().layer(Extension(api::KeyId("other".into()))), ..slow };
+    assert_eq!(other.post("/v1/traces", &[JSON], good().to_string()).await.status, StatusCode::OK, "keys do not share");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ Examples:
   lapwing up                                   everything in one process, data under ./lapwing-data
   lapwing demo                                 a scenario with an attack, against a running `up`
   lapwing emit app.jsonl                       send a file of JSON lines
-  lapwing emit --follow app.log                send it, and go on with what is appended
+  lapwing emit --follow --service shop app.log send it, and go on with what is appended
   lapwing search 'launch codes'                full text over prompts, answers, arguments, documents
   lapwing search 'kind:tool tool:send_mail'    by field
   lapwing tail 'kind:alert'                    watch as it comes in
@@ -93,6 +93,9 @@ pub struct Emit {
     /// Go on sending what is appended to the files, through rotation and restarts, until SIGTERM
     #[arg(long, short, requires = "files")]
     pub follow: bool,
+    /// The application whose events these are, for those that name no service themselves
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
     /// Where to
     #[command(flatten)]
     pub server: Server,

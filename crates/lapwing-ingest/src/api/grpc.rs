@@ -4,29 +4,29 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
 use axum::http::{Request, Response};
 use axum::routing::post;
-use axum::{Extension, Router};
 use bytes::{Buf, BufMut, Bytes};
 use http_body_util::BodyExt;
-use lapwing_event::TenantId;
 use tonic::Status;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::Fault;
-use super::otlp::answer;
+use super::otlp::{answer, code};
+use super::{Fault, caller};
 use crate::FrontDoor;
 use crate::encoding::{Encoding, EncodingFault};
 use crate::front_door::{ExportBody, Refusal};
 use crate::otlp::{Format, Signal};
+use crate::rate::Caller;
 
 /// The services of OTLP over gRPC, for a server that speaks HTTP/2.
 pub fn grpc_router(front_door: FrontDoor) -> Router {
-    let export = |signal| post(move |state, tenant, request| export(state, tenant, signal, request));
+    let export = |signal| post(move |state, request| export(state, signal, request));
     let path = |service: &str| format!("/opentelemetry.proto.collector.{service}/Export");
     Router::new()
         .route(&path("trace.v1.TraceService"), export(Signal::Traces))
@@ -40,11 +40,13 @@ pub fn grpc_router(front_door: FrontDoor) -> Router {
 
 async fn export(
     State(door): State<FrontDoor>,
-    tenant: Option<Extension<TenantId>>,
     signal: Signal,
     request: Request<HttpBody>,
 ) -> Response<tonic::body::Body> {
-    let Some(Extension(tenant)) = tenant else { return status(&Fault::NoTenant).into_http() };
+    let caller = match caller(request.extensions()) {
+        Ok(caller) => caller,
+        Err(fault) => return status(&fault).into_http(),
+    };
     // Nothing says how long the message will be, so it has to fit in full.
     let max = door.config().max_body_bytes;
     let _permit = match door.admit(max, Encoding::Identity).await {
@@ -61,14 +63,14 @@ async fn export(
     });
     let time = door.config().body_timeout() + door.config().send_timeout();
     let mut grpc = Grpc::new(Whole).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(max);
-    let answered = tokio::time::timeout(time, grpc.unary(Export { door, tenant, signal, sent }, request)).await;
+    let answered = tokio::time::timeout(time, grpc.unary(Export { door, caller, signal, sent }, request)).await;
     answered.unwrap_or_else(|_| status(&Fault::Slow).into_http())
 }
 
 /// One export.
 struct Export {
     door: FrontDoor,
-    tenant: TenantId,
+    caller: Caller,
     signal: Signal,
     /// Bytes that came for it, before decompression.
     sent: Arc<AtomicUsize>,
@@ -79,7 +81,7 @@ impl UnaryService<Bytes> for Export {
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Vec<u8>>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (door, tenant, signal) = (self.door.clone(), self.tenant.clone(), self.signal);
+        let (door, caller, signal) = (self.door.clone(), self.caller.clone(), self.signal);
         let sent = self.sent.load(Ordering::Relaxed);
         Box::pin(async move {
             let bytes = request.into_inner();
@@ -88,7 +90,7 @@ impl UnaryService<Bytes> for Export {
                 return Err(status(&Refusal::from(EncodingFault::TooLarge(bound)).into()));
             }
             let body = ExportBody { bytes, encoding: Encoding::Identity, signal, format: Format::Protobuf };
-            let exported = door.accept_export(tenant, body).await.map_err(|refusal| status(&refusal.into()))?;
+            let exported = door.accept_export(caller, body).await.map_err(|refusal| status(&refusal.into()))?;
             let (_, answer) = answer(signal, Format::Protobuf, exported);
             Ok(tonic::Response::new(answer))
         })
@@ -98,9 +100,10 @@ impl UnaryService<Bytes> for Export {
 /// The fault as a status; with the time to wait where trying again helps.
 fn status(fault: &Fault) -> Status {
     let message = fault.to_string();
+    let code = code(fault.status());
     match fault.retry_after() {
-        Some(wait) => Status::with_error_details(fault.code(), message, ErrorDetails::with_retry_info(Some(wait))),
-        None => Status::new(fault.code(), message),
+        Some(wait) => Status::with_error_details(code, message, ErrorDetails::with_retry_info(Some(wait))),
+        None => Status::new(code, message),
     }
 }
 

@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lapwing_event::TenantId;
+use lapwing_ingest::api::{KeyId, is_otlp, refuse_otlp};
 use lapwing_store::api::{Actor, is_elastic, refuse};
 
 use super::credentials::secret;
@@ -20,14 +21,13 @@ const LOCAL: &str = "local";
 
 /// Finds out whose request it is and whether the key allows it; the services read the tenant from here alone.
 pub async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path();
     let (tenant, actor) = if keys.is_empty() {
         match is_local(host(&request)) {
             true => (TenantId::default(), Arc::from(LOCAL)),
             false => {
                 let detail =
                     "without API keys only requests to localhost are answered; make a key with `lapwing keys create`";
-                return refused(path, StatusCode::FORBIDDEN, detail);
+                return refused(&request, StatusCode::FORBIDDEN, detail);
             }
         }
     } else {
@@ -35,25 +35,27 @@ pub async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next
             let detail = "send a valid API key as `Authorization: Bearer lw_…`, or as the password of `Basic`; \
                           `lapwing keys create` makes one";
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer, Basic realm=\"lapwing\", ApiKey")];
-            return (challenge, refused(path, StatusCode::UNAUTHORIZED, detail)).into_response();
+            return (challenge, refused(&request, StatusCode::UNAUTHORIZED, detail)).into_response();
         };
-        let scope = needed_scope(request.method(), path);
+        let scope = needed_scope(request.method(), request.uri().path());
         if !key.allows(scope, clock::now()) {
             let detail = format!("the key {} has expired or lacks the scope {}", key.id, scope.as_str());
-            return refused(path, StatusCode::FORBIDDEN, &detail);
+            return refused(&request, StatusCode::FORBIDDEN, &detail);
         }
         (key.tenant, Arc::from(key.id))
     };
     request.extensions_mut().insert(tenant);
+    request.extensions_mut().insert(KeyId(Arc::clone(&actor)));
     request.extensions_mut().insert(Actor(actor));
     next.run(request).await
 }
 
 /// In the form that the path's clients read.
-fn refused(path: &str, status: StatusCode, detail: &str) -> Response {
-    match is_elastic(path) {
-        true => refuse(status, "security_exception", detail),
-        false => problem(status, detail),
+fn refused(request: &Request, status: StatusCode, detail: &str) -> Response {
+    match request.uri().path() {
+        path if is_elastic(path) => refuse(status, "security_exception", detail),
+        path if is_otlp(path) => refuse_otlp(path, request.headers(), status, detail),
+        _ => problem(status, detail),
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use lapwing_ingest::{FrontDoor, api};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -61,7 +63,7 @@ impl OtlpListeners {
 
     /// The open ports, each with the routes that belong to it.
     pub fn serving(self, door: &FrontDoor) -> Vec<(TcpListener, Router)> {
-        let http = self.http.map(|listener| (listener, api::otlp_router(door.clone())));
+        let http = self.http.map(|listener| (listener, api::otlp_router(door.clone()).fallback(missing)));
         let grpc = self.grpc.map(|listener| (listener, api::grpc_router(door.clone())));
         http.into_iter().chain(grpc).collect()
     }
@@ -89,6 +91,13 @@ async fn bind(address: SocketAddr, default: SocketAddr, key: &str, keys: &Keys) 
         Err(error) => Err(error)
             .with_context(|| format!("listen on {address} for OpenTelemetry's exporters; {key} names the address")),
     }
+}
+
+/// An endpoint with too much or too little of a path is the usual mistake.
+async fn missing(uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path();
+    let detail = format!("there is no {path} here; exporters send to /v1/traces and /v1/logs");
+    api::refuse_otlp(path, &headers, StatusCode::NOT_FOUND, &detail)
 }
 
 /// Serves exporters until `stop`; then lets running requests end.

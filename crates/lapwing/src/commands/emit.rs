@@ -1,5 +1,6 @@
 //! `lapwing emit`: JSON objects from a file or standard input to a server, in batches, with the server's word on each.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Write, stdout};
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::follow;
 use crate::args::Emit;
@@ -26,7 +27,7 @@ const TRIES: u32 = 8;
 pub async fn run(arguments: Emit) -> Result<()> {
     let client = Client::new(&arguments.server)?;
     if arguments.follow {
-        return follow::run(client, &arguments.files).await;
+        return follow::run(client, &arguments.files, arguments.service).await;
     }
     if arguments.files.len() > 1 {
         bail!("one file is sent at a time; --follow takes several");
@@ -46,6 +47,7 @@ pub async fn run(arguments: Emit) -> Result<()> {
     let mut batch = Vec::new();
     let mut bytes = 0;
     while let Some((line, item)) = items.next()? {
+        let item = with_service(&item, arguments.service.as_deref()).into_owned();
         bytes += item.len() + 1;
         batch.push((line, item));
         if batch.len() >= MAX_ITEMS || bytes >= MAX_BYTES {
@@ -56,6 +58,19 @@ pub async fn run(arguments: Emit) -> Result<()> {
         sender.send(batch, bytes).await?;
     }
     sender.finish()
+}
+
+/// The item with this service, if it is an object that names none.
+pub fn with_service<'a>(item: &'a str, service: Option<&str>) -> Cow<'a, str> {
+    let fields = service.and_then(|_| serde_json::from_str::<Map<String, Value>>(item).ok());
+    let (Some(service), Some(mut fields)) = (service, fields) else { return Cow::Borrowed(item) };
+    if fields.keys().any(|key| key.eq_ignore_ascii_case("service") || key.eq_ignore_ascii_case("service_name")) {
+        return Cow::Borrowed(item);
+    }
+    let is_of_schema = fields.contains_key("kind") || fields.contains_key("schema_version");
+    let named = if is_of_schema { json!({"name": service}) } else { json!(service) };
+    fields.insert("service".to_owned(), named);
+    Cow::Owned(Value::Object(fields).to_string())
 }
 
 fn progress(size: Option<u64>) -> ProgressBar {
@@ -186,6 +201,17 @@ mod tests {
         assert_eq!(lines, [(1, "{\"a\":1}".to_owned()), (3, "{\"b\":2}".to_owned()), (4, "not json".to_owned())]);
         assert_eq!(items("[{\"a\":1},\n 2]").len(), 2);
         assert!(items("").is_empty());
+    }
+
+    #[test]
+    fn what_names_no_service_is_given_one() {
+        let check = |item: &str, expect: &str| assert_eq!(with_service(item, Some("shop")), expect, "{item}");
+        check(r#"{"prompt":"p"}"#, r#"{"prompt":"p","service":"shop"}"#);
+        check(r#"{"kind":"llm"}"#, r#"{"kind":"llm","service":{"name":"shop"}}"#);
+        for same in [r#"{"Service": "x"}"#, r#"{"service_name": "x"}"#, "[1]", "no json"] {
+            check(same, same);
+        }
+        assert_eq!(with_service("{}", None), "{}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use self::tail::{Line, Lines, Tail};
+use super::emit::with_service;
 use crate::client::{Client, explain};
 use crate::clock;
 
@@ -33,7 +34,7 @@ const MAX_EVENTS: usize = 5000;
 const MAX_BYTES: usize = 8 << 20;
 
 /// Follows the files until SIGTERM or Ctrl-C; then sends what there is, and ends.
-pub async fn run(client: Client, files: &[PathBuf]) -> Result<()> {
+pub async fn run(client: Client, files: &[PathBuf], service: Option<String>) -> Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let asked = async move {
         tokio::select! {
@@ -43,7 +44,7 @@ pub async fn run(client: Client, files: &[PathBuf]) -> Result<()> {
     };
     let stop = Stop { asked: Box::pin(asked), is_asked: false };
     let tails = files.iter().map(|path| Tail::new(path)).collect();
-    let mut follower = Follower { client, stop, taken: 0, refused: 0, fault: None };
+    let mut follower = Follower { client, service, stop, taken: 0, refused: 0, fault: None };
     follower.follow(tails).await?;
     writeln!(stdout(), "{} taken, {} refused", follower.taken, follower.refused).context("print")
 }
@@ -69,6 +70,8 @@ impl Stop {
 
 struct Follower {
     client: Client,
+    /// Of the events that name none.
+    service: Option<String>,
     stop: Stop,
     taken: u64,
     refused: u64,
@@ -109,7 +112,7 @@ impl Follower {
         }
         let mut items = Vec::new();
         for line in &lines.lines {
-            match events_of(line, lines) {
+            match events_of(line, lines, self.service.as_deref()) {
                 Ok(events) => items.extend(events.iter().map(|event| Item { line: line.number, json: encode(event) })),
                 Err(rejection) => self.refuse(tail, line.number, &rejection.to_string())?,
             }
@@ -191,7 +194,7 @@ fn fitting(items: &[Item]) -> usize {
 }
 
 /// The line's events, with ids that follow from its place.
-fn events_of(line: &Line, lines: &Lines) -> Result<Vec<Event>, Rejection> {
+fn events_of(line: &Line, lines: &Lines, service: Option<&str>) -> Result<Vec<Event>, Rejection> {
     let mut drawn = 0_u64;
     let mut entropy = |_| {
         drawn += 1;
@@ -200,5 +203,10 @@ fn events_of(line: &Line, lines: &Lines) -> Result<Vec<Event>, Rejection> {
         bits.copy_from_slice(&Sha256::digest(place)[..10]);
         bits
     };
-    map_item(&line.text, &Arrival::new(TenantId::default(), lines.at), &mut entropy)
+    let arrival = Arrival::new(TenantId::default(), lines.at);
+    match std::str::from_utf8(&line.text) {
+        Ok(text) => map_item(with_service(text, service).as_bytes(), &arrival, &mut entropy),
+        // The mapper says what is wrong with it.
+        Err(_) => map_item(&line.text, &arrival, &mut entropy),
+    }
 }

@@ -19,6 +19,11 @@ use crate::transport::{ToSink, Transport};
 use crate::worker::{Describe, Encode, MAX_WAITING, Parts, Worker};
 use crate::{BuildError, DropPolicy, Emitter};
 
+/// The events and bytes of a batch over HTTP: far within what a server takes in one request.
+const HTTP_BATCH: (usize, usize) = (1_000, 1 << 20);
+/// And to a bus, which acknowledges a batch at a time: the fewer it waits for, the less time is waited.
+const BUS_BATCH: (usize, usize) = (4_000, 4 << 20);
+
 /// Builds an [`Emitter`]. Only a service name and a destination are needed.
 #[must_use]
 pub struct EmitterBuilder {
@@ -32,6 +37,8 @@ pub struct EmitterBuilder {
     queue_bytes: usize,
     policy: DropPolicy,
     batch: batch::Bounds,
+    /// Events and bytes; none is what suits the destination.
+    batch_size: Option<(usize, usize)>,
     drop_timeout: Duration,
     spool: Option<(PathBuf, u64)>,
     sampling: Option<Sampling>,
@@ -60,12 +67,13 @@ impl Default for EmitterBuilder {
             queue_bytes: 32 << 20,
             policy: DropPolicy::default(),
             batch: batch::Bounds {
-                events: 1_000,
-                bytes: 1 << 20,
+                events: HTTP_BATCH.0,
+                bytes: HTTP_BATCH.1,
                 linger: Duration::from_millis(50),
                 min_pause: Duration::from_millis(100),
                 max_pause: Duration::from_secs(10),
             },
+            batch_size: None,
             drop_timeout: Duration::from_secs(2),
             spool: None,
             sampling: None,
@@ -144,9 +152,10 @@ impl EmitterBuilder {
         self
     }
 
-    /// A batch has at most so many events and about so many bytes; 1,000 and 1 MiB unless told.
+    /// A batch has at most so many events and about so many bytes. Unless told, 1,000 and 1 MiB over HTTP, and 4,000
+    /// and 4 MiB to a bus.
     pub fn batch(mut self, events: usize, bytes: usize) -> Self {
-        (self.batch.events, self.batch.bytes) = (events.max(1), bytes);
+        self.batch_size = Some((events.max(1), bytes));
         self
     }
 
@@ -197,6 +206,12 @@ impl EmitterBuilder {
     /// answers there is no fault: the events wait.
     pub fn build(mut self) -> Result<Emitter, BuildError> {
         let name = self.service.take().filter(|name| !name.is_empty()).ok_or(BuildError::NoService)?;
+        let suitable = match self.destination {
+            #[cfg(feature = "http")]
+            Some(Destination::Http(_)) => HTTP_BATCH,
+            _ => BUS_BATCH,
+        };
+        (self.batch.events, self.batch.bytes) = self.batch_size.unwrap_or(suitable);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let transport = {
             let _entered = runtime.enter();

@@ -287,6 +287,11 @@ impl Installation {
         KafkaSource::new(&self.kafka(), from_beginning(topic)).unwrap()
     }
 
+    /// Looks at the order on the clean topic of the broker.
+    pub async fn order_on_broker(&self) -> Disorder {
+        check::disorder(&mut self.reader(lapwing_bus::topics::CLEAN), &self.unanswered).await
+    }
+
     /// Stops everything and looks at the order on the clean topic.
     pub async fn finish(mut self) -> Disorder {
         for name in self.running.keys().copied().collect::<Vec<_>>() {

@@ -120,6 +120,10 @@ async fn run(arguments: &Arguments, faults: &[Fault]) -> Report {
         for fault in faults {
             let tag = format!("f{}-{round}-{}", arguments.seed, fault.name());
             eprintln!("{tag} begins");
+            if *fault == Fault::Remade {
+                // What it deletes cannot be looked at later.
+                report.disorder(installation.order_on_broker().await);
+            }
             let random = Random::named(arguments.seed, &format!("{round} {}", fault.name()));
             let run = one(&mut installation, *fault, &tag, arguments.rate, random).await;
             eprintln!("{run}");

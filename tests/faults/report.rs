@@ -90,7 +90,8 @@ impl Report {
 
     pub fn disorder(&mut self, disorder: Disorder) {
         self.clean &= disorder.disordered.is_empty();
-        self.disorder = disorder;
+        self.disorder.events += disorder.events;
+        self.disorder.disordered.extend(disorder.disordered);
     }
 
     pub fn is_clean(&self) -> bool {

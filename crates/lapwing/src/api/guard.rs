@@ -72,7 +72,9 @@ fn needed_scope(method: &Method, path: &str) -> Scope {
         path => match path.split('/').find(|part| part.starts_with('_')) {
             Some("_bulk" | "_doc" | "_create" | "_refresh") if method != Method::DELETE => Scope::Ingest,
             Some("_search" | "_pit") => Scope::Search,
-            Some("_msearch" | "_count" | "_field_caps" | "_resolve") if method == Method::POST => Scope::Search,
+            Some("_msearch" | "_mget" | "_count" | "_field_caps" | "_resolve") if method == Method::POST => {
+                Scope::Search
+            }
             _ => Scope::Admin,
         },
     }
@@ -134,6 +136,8 @@ mod tests {
         for prefix in ["", "/_elastic"] {
             check(Method::POST, &format!("{prefix}/lapwing/_search"), Scope::Search);
             check(Method::POST, &format!("{prefix}/_msearch"), Scope::Search);
+            check(Method::POST, &format!("{prefix}/lapwing/_mget"), Scope::Search);
+            check(Method::POST, &format!("{prefix}/lapwing/_delete_by_query"), Scope::Admin);
             check(Method::DELETE, &format!("{prefix}/_search/scroll"), Scope::Search);
             check(Method::PUT, &format!("{prefix}/_bulk"), Scope::Ingest);
             check(Method::POST, &format!("{prefix}/lapwing/_doc"), Scope::Ingest);

@@ -138,7 +138,7 @@ fn langsmith(object: &mut Map<String, Value>) -> Subject {
         for key in ["metadata", "invocation_params"] {
             set(object, key, &extra.remove(key).unwrap_or_default());
         }
-        set(object, "extra", &Value::Object(extra).clone());
+        set(object, "extra", &Value::Object(extra));
     }
     let answer = object.get("outputs").cloned().unwrap_or_default();
     set(object, "usage", &answer["llm_output"]["token_usage"]);

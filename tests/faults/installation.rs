@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::check::{self, Disorder};
 use crate::load::Item;
 use crate::network::{Network, Proxy};
-use crate::support::{DEADLINE, Server, command, lapwing, repository, wait_for};
+use crate::support::{DEADLINE, Server, command, repository, wait_for};
 
 /// What the processes talk over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -115,8 +115,7 @@ impl Installation {
 
     /// Lets the stopped process that has the store read the bus from its beginning.
     pub fn forget_position(&self, name: &str) {
-        let data = self.home(name).join("data");
-        let forgotten = lapwing(&["store", "forget-position"], &[("LAPWING__DATA__DIR", data.to_str().unwrap())]);
+        let forgotten = command("store", &self.home(name), &[]).arg("forget-position").output().unwrap();
         assert!(forgotten.status.success(), "{}", String::from_utf8_lossy(&forgotten.stderr));
     }
 

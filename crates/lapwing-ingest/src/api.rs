@@ -1,7 +1,7 @@
 //! The front door over HTTP: `POST /v1/events`, and OpenTelemetry's exports over HTTP and gRPC.
 //!
 //! Whoever mounts the router puts the caller's [`TenantId`] among the request's extensions, from its credential, and
-//! the [`KeyId`] of that.
+//! the [`KeyId`] of that, and [`Reviewer`] where it may judge alerts.
 
 mod grpc;
 mod otlp;
@@ -34,6 +34,10 @@ pub use otlp::{is_otlp, otlp_router, refuse_otlp};
 /// The public part of the key that a request came with: its rate is counted by that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyId(pub Arc<str>);
+
+/// Among a request's extensions: the caller may judge alerts. Without it events of kind `review` are refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Reviewer;
 
 /// The routes of Lapwing's own front door.
 pub fn router(front_door: FrontDoor) -> Router {
@@ -81,7 +85,7 @@ async fn take(door: &FrontDoor, request: Request<HttpBody>) -> Result<Receipt, F
 fn caller(extensions: &Extensions) -> Result<Caller, Fault> {
     let tenant = extensions.get::<TenantId>().ok_or(Fault::NoTenant)?.clone();
     let key = extensions.get::<KeyId>().map_or_else(|| tenant.as_str().into(), |key| Arc::clone(&key.0));
-    Ok(Caller { tenant, key })
+    Ok(Caller { tenant, key, may_review: extensions.get::<Reviewer>().is_some() })
 }
 
 /// The body, once there is room for it, which is kept while the permit is.

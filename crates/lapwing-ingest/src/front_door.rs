@@ -138,11 +138,11 @@ impl FrontDoor {
     async fn take(&self, caller: Caller, body: Body) -> Result<Receipt, Refusal> {
         self.within_rate(&caller)?;
         let arrival = Arrival::new(caller.tenant.clone(), (self.shared.clock)());
-        let (limits, max_items) = (self.limits(), self.config().max_items);
+        let (limits, max_items, may_review) = (self.limits(), self.config().max_items, caller.may_review);
         let intake = on_a_core(move || {
             let Body { bytes, encoding, lines } = body;
             let bytes = decompress(bytes, encoding, limits)?;
-            let intake = take_in(&bytes, lines, max_items, &arrival, &mut entropy);
+            let intake = take_in(&bytes, lines, may_review, max_items, &arrival, &mut entropy);
             intake.map_err(|_| Refusal::TooManyItems(max_items))
         });
         let Intake { records, receipt, rejections, .. } = intake.await?;

@@ -30,6 +30,7 @@ pub(crate) struct TooManyItems;
 pub(crate) fn take_in(
     body: &[u8],
     lines: bool,
+    may_review: bool,
     max_items: usize,
     arrival: &Arrival,
     entropy: &mut Entropy<'_>,
@@ -40,7 +41,9 @@ pub(crate) fn take_in(
             return Err(TooManyItems);
         }
         let too_large = matches!(item, Ok(bytes) if bytes.len() > MAX_EVENT_BYTES);
-        let events = item.and_then(|bytes| map_item(bytes, arrival, entropy)).and_then(refuse_ours);
+        let events = item
+            .and_then(|bytes| map_item(bytes, arrival, entropy))
+            .and_then(|events| refuse_foreign(events, may_review));
         match events {
             Ok(events) => intake.take(index, &events),
             Err(rejection) if too_large => intake.refuse(index, 413, RejectionClass::TooLarge, rejection),
@@ -50,8 +53,11 @@ pub(crate) fn take_in(
     Ok(intake)
 }
 
-/// An application must not forge what only Lapwing itself makes.
-fn refuse_ours(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
+/// An application must not forge what only Lapwing itself makes, nor judge the alerts that it causes.
+fn refuse_foreign(events: Vec<Event>, may_review: bool) -> Result<Vec<Event>, Rejection> {
+    if !may_review && events.iter().any(|event| event.kind == Kind::Review || event.review.is_some()) {
+        return Err(Rejection::new("kind", "must not be review; the key needs the scope review for that"));
+    }
     if events.iter().any(|event| event.kind == Kind::Audit) {
         return Err(Rejection::new("kind", "must not be audit; the record of who read what is made by the server"));
     }
@@ -121,7 +127,7 @@ mod tests {
             drawn += 1;
             [drawn; 10]
         };
-        take_in(body.as_bytes(), false, 100, &arrival, &mut entropy).unwrap()
+        take_in(body.as_bytes(), false, false, 100, &arrival, &mut entropy).unwrap()
     }
 
     const ID: &str = "0198a1b2-0000-7000-8000-000000000000";
@@ -153,6 +159,16 @@ mod tests {
         let receipt = serde_json::to_value(&intake.receipt).unwrap();
         assert_eq!(receipt["items"][1], serde_json::json!({"index":1,"status":202,"ids":[ID],"duplicate":true}));
         assert_eq!((&receipt["items"][2]["status"], &receipt["items"][2]["field"]), (&409.into(), &"id".into()));
+    }
+
+    #[test]
+    fn a_review_takes_a_reviewer() {
+        let review = r#"{"kind":"review","service":{"name":"app"},"review":{"target_id":"x","verdict":"benign","reviewer":"ann"}}"#;
+        let receipt = serde_json::to_value(take(review).receipt).unwrap();
+        assert_eq!((&receipt["rejected"], &receipt["items"][0]["field"]), (&1.into(), &"kind".into()));
+        let arrival = Arrival::new(TenantId::default(), Timestamp::parse("2026-11-24T06:30:00Z").unwrap());
+        let judged = take_in(review.as_bytes(), false, true, 100, &arrival, &mut |_| [7; 10]).unwrap();
+        assert_eq!(judged.receipt.accepted, 1);
     }
 
     #[test]

@@ -14,6 +14,8 @@ const BURST: Duration = Duration::from_secs(5);
 /// Who sends, as it is accounted for.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
+    /// Whether it may bring reviews.
+    pub may_review: bool,
     /// Whose events these are.
     pub tenant: TenantId,
     /// The public part of the key it came with; the tenant's name where it came without one.
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     fn caller(tenant: &str, key: &str) -> Caller {
-        Caller { tenant: TenantId::new(tenant).unwrap(), key: key.into() }
+        Caller { tenant: TenantId::new(tenant).unwrap(), key: key.into(), may_review: false }
     }
 
     fn limits(per_key: u32, per_tenant: u32) -> RateLimits {

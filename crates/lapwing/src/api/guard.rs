@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lapwing_event::TenantId;
-use lapwing_ingest::api::{KeyId, is_otlp, refuse_otlp};
+use lapwing_ingest::api::{KeyId, Reviewer, is_otlp, refuse_otlp};
 use lapwing_store::api::{Actor, is_elastic, refuse};
 
 use super::credentials::secret;
@@ -21,9 +21,9 @@ const LOCAL: &str = "local";
 
 /// Finds out whose request it is and whether the key allows it; the services read the tenant from here alone.
 pub async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Response {
-    let (tenant, actor) = if keys.is_empty() {
+    let (tenant, actor, may_review) = if keys.is_empty() {
         match is_local(host(&request)) {
-            true => (TenantId::default(), Arc::from(LOCAL)),
+            true => (TenantId::default(), Arc::from(LOCAL), true),
             false => {
                 let detail =
                     "without API keys only requests to localhost are answered; make a key with `lapwing keys create`";
@@ -42,11 +42,15 @@ pub async fn authorize(State(keys): State<Arc<Keys>>, mut request: Request, next
             let detail = format!("the key {} has expired or lacks the scope {}", key.id, scope.as_str());
             return refused(&request, StatusCode::FORBIDDEN, &detail);
         }
-        (key.tenant, Arc::from(key.id))
+        let may_review = key.allows(Scope::Review, clock::now());
+        (key.tenant, Arc::from(key.id), may_review)
     };
     request.extensions_mut().insert(tenant);
     request.extensions_mut().insert(KeyId(Arc::clone(&actor)));
     request.extensions_mut().insert(Actor(actor));
+    if may_review {
+        request.extensions_mut().insert(Reviewer);
+    }
     next.run(request).await
 }
 

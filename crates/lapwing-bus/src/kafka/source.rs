@@ -209,8 +209,15 @@ impl KafkaSource {
         if self.refused.is_none() && found.iter().any(|place| !self.owned.contains(place)) {
             self.begin(found).await?;
         }
+        self.look_for_end(&self.views(self.owned.clone()).await?);
         self.discovered = Some(Instant::now());
         Ok(())
+    }
+
+    /// Notes that the place of this reader is behind the end of a partition, as it is when a topic was made anew.
+    /// librdkafka does not tell: it waits for the topic that it knew.
+    fn look_for_end(&mut self, views: &[(Place, View)]) {
+        self.lost_place |= views.iter().any(|(_, view)| matches!(position::start(*view), Start::Above { .. }));
     }
 
     /// Reads again what the group has not committed, once no transaction is open that might still commit it.
@@ -381,6 +388,7 @@ impl Source for KafkaSource {
     async fn lag(&mut self) -> Result<u64, BusError> {
         self.take_events();
         let views = self.views(self.owned.clone()).await?;
+        self.look_for_end(&views);
         let behind = |View { position, low, end }: View| (end - position.unwrap_or(low).max(low)).max(0) as u64;
         Ok(views.into_iter().map(|(_, view)| behind(view)).sum())
     }

@@ -17,6 +17,7 @@ async fn a_key_opens_its_own_tenant_and_no_other() {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     let (acme, zeta, writer) = (create("acme", "ingest,search"), create("zeta", "search"), create("acme", "ingest"));
+    let reviewer = create("acme", "ingest,review");
     let mut server = Server::up(dir.path());
 
     assert_eq!(server.get("/v1/search", &[("q", "*")]).await.0, 401);
@@ -47,6 +48,13 @@ async fn a_key_opens_its_own_tenant_and_no_other() {
     assert_eq!(server.post("/v1/events", "application/json", "{}").await.0, 403);
     server.api_key = Some(writer.clone());
     assert_eq!(server.get("/v1/search", &[("q", "*")]).await.0, 403);
+
+    let review = json!({"kind": "review", "service": {"name": "app"},
+        "review": {"target_id": "x", "verdict": "benign", "reviewer": "ann"}});
+    let (_, judged) = server.post("/v1/events", "application/json", review.to_string()).await;
+    assert_eq!((&judged["accepted"], &judged["rejected"]), (&0.into(), &1.into()), "an application judges: {judged}");
+    server.api_key = Some(reviewer);
+    server.send(&review).await;
 
     let log = server.log.lock().unwrap().clone();
     assert!(!log.contains(&writer), "a key stands in the log");

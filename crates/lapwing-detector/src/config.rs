@@ -105,7 +105,7 @@ pub struct BehaviourConfig {
     /// Sessions of an agent from which its first model is fitted. Default 20.
     pub min_history: usize,
     /// Sessions of one user that an agent's model learns in an hour of event time: what one user does over and over
-    /// does not become normal by that. Default 20.
+    /// does not become normal by that. Default 500.
     pub max_per_user: u32,
     /// How the models learn.
     pub model: ModelConfig,
@@ -125,7 +125,7 @@ impl Default for BehaviourConfig {
             max_agents: 256,
             max_history: 500,
             min_history: 20,
-            max_per_user: 20,
+            max_per_user: 500,
             model: ModelConfig::default(),
             limits: TraceLimits::default(),
         }

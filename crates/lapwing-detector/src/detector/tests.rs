@@ -314,7 +314,9 @@ fn one_user_cannot_teach_an_agent_what_is_normal() {
             seal(event)
         })
     };
-    let mut detector = detector();
+    let mut config = config();
+    config.behaviour.max_per_user = 20;
+    let mut detector = Detector::new(config).unwrap();
     (0..50).flat_map(of_user).for_each(|event| drop(detector.observe(&event)));
     detector.tick(at(20_000));
     assert_eq!(detector.metrics().sessions_over_quota, 30, "50 sessions in an hour, 20 of them learned");

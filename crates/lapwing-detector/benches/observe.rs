@@ -89,5 +89,22 @@ fn observe(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, observe);
+/// What stands in the way of events while the state is taken down: its snapshot, not yet on disk.
+fn snapshot(c: &mut Criterion) {
+    const SESSIONS: i64 = 20_000;
+    let mut detector = Detector::new(DetectorConfig::default()).expect("the default configuration is valid");
+    // Eight events a session, 250 a second, so that all sessions are in progress at the end.
+    for i in 0..SESSIONS * 8 {
+        let mut event = Event::clone(&llm(i));
+        event.timestamp = Timestamp::from_millis(1_795_478_400_000 + i * 4);
+        detector.observe(&seal(&event));
+    }
+    let bytes = detector.snapshot().len() as u64;
+    let mut group = c.benchmark_group("snapshot");
+    group.throughput(Throughput::Bytes(bytes)).sample_size(10);
+    group.bench_function(format!("{SESSIONS} sessions in progress"), |b| b.iter(|| black_box(detector.snapshot())));
+    group.finish();
+}
+
+criterion_group!(benches, observe, snapshot);
 criterion_main!(benches);

@@ -144,7 +144,7 @@ impl Session {
 
 /// A session that nobody has heard of for a while.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Asleep(Vec<u8>);
+pub(crate) struct Asleep(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl Asleep {
     /// The session, as far as it is remembered; none if it was written by a version that kept other things.
@@ -192,7 +192,7 @@ impl Serialize for Envelope {
 
 impl<'de> Deserialize<'de> for Envelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
         SanitizedEvent::decode(&bytes).map(Self).map_err(D::Error::custom)
     }
 }

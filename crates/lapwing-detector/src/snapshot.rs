@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::error::DetectorError;
 use crate::recent::Recent;
@@ -19,7 +20,7 @@ const SEQUENCE: u16 = 2;
 /// The parts of a detector.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Parts {
-    parts: BTreeMap<String, (u16, Vec<u8>)>,
+    parts: BTreeMap<String, (u16, ByteBuf)>,
     #[serde(skip)]
     lost: Vec<String>,
 }
@@ -28,7 +29,7 @@ impl Parts {
     /// Adds a part.
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, name: &str, version: u16, part: &T) {
         let bytes = postcard::to_stdvec(part).expect("every part of the state can be written to memory");
-        self.parts.insert(name.to_owned(), (version, bytes));
+        self.parts.insert(name.to_owned(), (version, bytes.into()));
     }
 
     /// Takes a part out; none if it is not there, or there in a form that is not read.
@@ -47,7 +48,9 @@ impl Parts {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = MARK.to_vec();
+        let content: usize = self.parts.values().map(|(_, part)| part.len()).sum();
+        let mut bytes = Vec::with_capacity(content + 1_024);
+        bytes.extend(MARK);
         bytes.extend(VERSION.to_le_bytes());
         postcard::to_extend(self, bytes).expect("every part of the state can be written to memory")
     }

@@ -8,6 +8,7 @@ use super::text::Term;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bloom {
     /// Bytes and not words, since this is written down as it is.
+    #[serde(with = "serde_bytes")]
     bits: Vec<u8>,
     members: u16,
 }

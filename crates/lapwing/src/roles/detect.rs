@@ -14,6 +14,7 @@ use lapwing_bus::{Batch, Checkpoint, Sink, Source, topics};
 use lapwing_detector::{Alert, Detector, DetectorConfig};
 use lapwing_event::SanitizedEvent;
 use lapwing_ingest::event_record;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -68,6 +69,20 @@ impl State {
         Ok(Self { detector, checkpoint, path })
     }
 
+    /// The state as it stands now, to be written by whoever has the time.
+    fn freeze(&self) -> Frozen {
+        Frozen { path: self.path.clone(), checkpoint: self.checkpoint.clone(), snapshot: self.detector.snapshot() }
+    }
+}
+
+/// A state that changes no more.
+struct Frozen {
+    path: PathBuf,
+    checkpoint: Checkpoint,
+    snapshot: Vec<u8>,
+}
+
+impl Frozen {
     /// Writes the file, at once or not at all: a line with the checkpoint, then the snapshot.
     fn save(&self) -> Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -76,7 +91,7 @@ impl State {
         let mut file = fs::File::create(&new)?;
         serde_json::to_writer(&mut file, &self.checkpoint)?;
         file.write_all(b"\n")?;
-        file.write_all(&self.detector.snapshot())?;
+        file.write_all(&self.snapshot)?;
         file.sync_all()?;
         #[cfg(feature = "faults")]
         fail::fail_point!("detector::save", |_| std::process::abort());
@@ -85,6 +100,42 @@ impl State {
         fail::fail_point!("detector::saved", |_| std::process::abort());
         fs::File::open(folder)?.sync_all()?;
         Ok(())
+    }
+}
+
+/// Writes states beside the reading, so that no alert waits for the disk. One at a time: a slow disk makes them rarer.
+struct Saves {
+    running: Option<JoinHandle<Result<()>>>,
+    began: Instant,
+    /// Whether anything was seen that is not being written.
+    changed: bool,
+}
+
+impl Saves {
+    fn new() -> Self {
+        Self { running: None, began: Instant::now(), changed: false }
+    }
+
+    /// Starts to write the state where it is time and no other is being written.
+    async fn when_due(&mut self, state: &State) {
+        if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.finish().await;
+        }
+        if self.changed && self.running.is_none() && self.began.elapsed() >= CHECKPOINT_INTERVAL {
+            let frozen = tokio::task::block_in_place(|| state.freeze());
+            self.running = Some(tokio::task::spawn_blocking(move || frozen.save()));
+            (self.began, self.changed) = (Instant::now(), false);
+        }
+    }
+
+    /// Waits for the write that is running.
+    async fn finish(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        if let Err(error) = running.await.unwrap_or_else(|error| Err(error.into())) {
+            // A full disk, most often: what was seen since the last checkpoint would only be seen again after a crash.
+            warn!(%error, "detector state not written, trying again");
+            self.changed = true;
+        }
     }
 }
 
@@ -97,7 +148,7 @@ pub async fn run(
     mut reloaded: Reloaded,
     stop: CancellationToken,
 ) -> Result<()> {
-    let (mut saved, mut changed, mut heard) = (Instant::now(), false, Instant::now());
+    let (mut saves, mut heard) = (Saves::new(), Instant::now());
     while let Some(batch) = next_batch("detector", source.as_mut(), sink.as_ref(), &stop).await? {
         if !batch.messages.is_empty() {
             heard = Instant::now();
@@ -106,7 +157,7 @@ pub async fn run(
             reconfigure(&mut state.detector, &mut reloaded);
         }
         let alerts = tokio::task::block_in_place(|| observe(&mut state.detector, &batch, heard.elapsed()));
-        changed |= !batch.messages.is_empty() || !alerts.is_empty();
+        saves.changed |= !batch.messages.is_empty() || !alerts.is_empty();
         if !alerts.is_empty() {
             let records = alerts.iter().map(|alert| event_record(alert.event(), alert.event().encode())).collect();
             send(sink.as_ref(), topics::ALERTS, records, &stop).await?;
@@ -114,15 +165,10 @@ pub async fn run(
         gauges.durable(&alerts, clock::now());
         state.checkpoint.try_advance(&batch).context("advance the detector's checkpoint")?;
         gauges.update(&state.detector);
-        if changed && saved.elapsed() >= CHECKPOINT_INTERVAL {
-            // A full disk, most often: what was seen since the last checkpoint would only be seen again after a crash.
-            let written = tokio::task::block_in_place(|| state.save());
-            changed = written.is_err();
-            written.unwrap_or_else(|error| warn!(%error, "detector state not written, trying again"));
-            saved = Instant::now();
-        }
+        saves.when_due(&state).await;
     }
-    state.save().context("write the detector's state")?;
+    saves.finish().await;
+    state.freeze().save().context("write the detector's state")?;
     info!("detector state written");
     Ok(())
 }

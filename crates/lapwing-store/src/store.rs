@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use lapwing_event::SanitizedEvent;
 use prometheus_client::registry::Registry;
@@ -112,7 +113,8 @@ impl Store {
     /// everything up to and including these events; it becomes durable with them, not before (see
     /// [`Self::position`]). An event that is stored already is skipped.
     pub async fn append(&self, events: Vec<SanitizedEvent>, position: String) -> Result<(), StoreError> {
-        self.batches.send(Batch { events, position }).await.map_err(|_| StoreError::Closed)
+        let since = Instant::now();
+        self.batches.send(Batch { events, position, since }).await.map_err(|_| StoreError::Closed)
     }
 
     /// The last position that is durable: everything it covers survives a crash. Start the source here.

@@ -58,6 +58,18 @@ pub enum Query {
     Is(Condition),
 }
 
+impl Query {
+    /// Whether the places of words in texts decide: by far the most costly thing to ask.
+    pub(crate) fn has_phrase(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::And(queries) | Self::Or(queries) => queries.iter().any(Self::has_phrase),
+            Self::Not(query) => query.has_phrase(),
+            Self::Is(condition) => matches!(&condition.test, Test::Words(words) if words.len() > 1),
+        }
+    }
+}
+
 /// One condition on one field, or on all content.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {

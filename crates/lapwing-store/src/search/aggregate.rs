@@ -157,7 +157,7 @@ impl<'a> Aggregator<'a> {
         span: Span,
     ) -> Result<Vec<IntermediateAggregationResults>, SearchError> {
         let (scope, config, deadline) = (self.scope, self.config, self.deadline);
-        let query = Compiler { view, scope, config, deadline }.compile(query)?;
+        let query = Compiler { view, scope, config, deadline, span }.compile(query)?;
         let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher));
         let weight = weight.map_err(|error| self.failed(view, error))?;
         let tokenizers = view.searcher.index().tokenizers().clone();

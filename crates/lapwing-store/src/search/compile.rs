@@ -9,9 +9,11 @@ use tantivy::query::{
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DateTime, Term};
 
+use super::clipped::Clipped;
 use super::complement::Complement;
 use super::expand::Expansion;
-use super::{Deadline, Scope};
+use super::plan::all_time;
+use super::{Deadline, Scope, Span};
 use crate::partition::View;
 use crate::query::{Condition, Query, Target, Test, text_fields};
 use crate::schema::has_column;
@@ -25,6 +27,8 @@ pub(crate) struct Compiler<'a> {
     pub scope: &'a Scope,
     pub config: &'a StoreConfig,
     pub deadline: &'a Deadline,
+    /// Whoever asks looks at no document outside of it; so neither must the query.
+    pub span: Span,
 }
 
 impl<'a> Compiler<'a> {
@@ -36,7 +40,7 @@ impl<'a> Compiler<'a> {
         query: &Query,
     ) -> Result<Boxed, SearchError> {
         let nobody = Scope::new(TenantId::default(), Timestamp::default());
-        Compiler { view, scope: &nobody, config, deadline }.query(query)
+        Compiler { view, scope: &nobody, config, deadline, span: all_time() }.query(query)
     }
 
     /// The query, within the scope's tenant.
@@ -83,7 +87,7 @@ impl<'a> Compiler<'a> {
         }
         let Some(target) = self.view.fields.get(field.path) else { return Ok(Box::new(EmptyQuery)) };
         Ok(match &condition.test {
-            Test::Words(words) => phrase(words.iter().map(|word| Term::from_field_text(target, word)).collect()),
+            Test::Words(words) => self.phrase(words.iter().map(|word| Term::from_field_text(target, word)).collect()),
             Test::Keyword(text) => {
                 let mut values = vec![text.clone()];
                 if let (Pii::Pseudonym(_), Some(alias)) = (field.pii, &self.scope.alias) {
@@ -127,7 +131,7 @@ impl<'a> Compiler<'a> {
                 };
                 let tokens = crate::tokenizer::tokens(text);
                 let typed = tantivy::json_utils::convert_to_fast_value_and_append_to_json_term(&base, text, true);
-                let words = (!tokens.is_empty()).then(|| phrase(tokens.iter().map(word).collect()));
+                let words = (!tokens.is_empty()).then(|| self.phrase(tokens.iter().map(word).collect()));
                 any(words.into_iter().chain(typed.map(term_query)).collect())
             }
             Test::Pattern(pattern) => {
@@ -149,6 +153,14 @@ impl<'a> Compiler<'a> {
         })
     }
 
+    fn phrase(&self, mut terms: Vec<Term>) -> Boxed {
+        match terms.len() {
+            1 => term_query(terms.swap_remove(0)),
+            _ if self.span == all_time() => Box::new(PhraseQuery::new(terms)),
+            _ => Box::new(Clipped::of(PhraseQuery::new(terms), self.span)),
+        }
+    }
+
     fn present(&self, path: &str) -> Boxed {
         term_query(Term::from_field_text(self.view.fields.present, path))
     }
@@ -165,13 +177,6 @@ impl<'a> Compiler<'a> {
 
 fn term_query(term: Term) -> Boxed {
     Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
-}
-
-fn phrase(mut terms: Vec<Term>) -> Boxed {
-    match terms.len() {
-        1 => term_query(terms.swap_remove(0)),
-        _ => Box::new(PhraseQuery::new(terms)),
-    }
 }
 
 fn any(mut queries: Vec<Boxed>) -> Boxed {

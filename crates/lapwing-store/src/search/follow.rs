@@ -4,6 +4,7 @@ use tantivy::query::EnableScoring;
 use tantivy::{DocAddress, DocSet, TERMINATED};
 
 use super::compile::Compiler;
+use super::plan::all_time;
 use super::run::read_hit;
 use super::top::{Candidate, Rank, Top};
 use super::{Deadline, Hit, Scope};
@@ -39,7 +40,7 @@ pub(crate) fn follow(
         let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
         // Only the few partitions that took new events are searched.
         if latest_seq(view).map_err(failed)?.is_some_and(|seq| seq >= from_seq) {
-            let query = Compiler { view, scope, config, deadline }.compile(query)?;
+            let query = Compiler { view, scope, config, deadline, span: all_time() }.compile(query)?;
             collect(at, view, query.as_ref(), from_seq, &mut top, deadline)?;
         }
     }

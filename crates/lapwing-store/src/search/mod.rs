@@ -2,6 +2,7 @@
 //! time, of concurrency and of expanded terms, and always within one tenant.
 
 mod aggregate;
+mod clipped;
 mod column;
 mod compile;
 mod complement;
@@ -9,6 +10,7 @@ mod cursor;
 mod expand;
 mod follow;
 mod highlight;
+mod hunt;
 mod limits;
 mod order;
 mod plan;
@@ -93,9 +95,11 @@ impl Store {
 
     pub(crate) async fn page(&self, scope: &Scope, plan: Plan) -> Result<SearchResponse, SearchError> {
         let scope = scope.clone();
-        let config = self.config.clone();
+        let (config, turns) = (self.config.clone(), self.turns.clone());
         self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
-            run::search(snapshot, &scope, &plan, &config, deadline)
+            // Other queries are done before a second thread would have begun.
+            let helpers = if plan.query.has_phrase() { turns.spare() } else { Vec::new() };
+            run::search(snapshot, &scope, &plan, &config, deadline, &helpers)
         })
         .await
     }

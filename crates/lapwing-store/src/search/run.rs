@@ -1,28 +1,21 @@
-//! A search over a snapshot: partition by partition in the order of the hits, ending as soon as no later one can
-//! change the page.
+//! One page of a search: the first hits that are found, read and shown as the plan wants them.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
-use std::sync::Arc;
 use std::time::Instant;
 
-use lapwing_event::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tantivy::columnar::ColumnValues;
-use tantivy::query::{EnableScoring, Weight};
 use tantivy::schema::Value as _;
-use tantivy::{DateTime, DocAddress, DocId, SegmentReader, TantivyDocument};
+use tantivy::{DocAddress, TantivyDocument};
 
-use super::compile::Compiler;
 use super::cursor::Cursor;
-use super::scan::{Stop, blocks, documents_of, each_scored};
-use super::top::{Candidate, Rank, Top};
-use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Span, Total, highlight};
+use super::hunt::Hunt;
+use super::top::Candidate;
+use super::turns::Turn;
+use super::{Deadline, Hit, Plan, Relation, Scope, SearchResponse, Sort, Total, highlight};
 use crate::partition::View;
 use crate::shared::Snapshot;
-use crate::{SearchError, StoreConfig, schema};
+use crate::{SearchError, StoreConfig};
 
 /// One page of the plan's hits.
 pub(crate) fn search(
@@ -31,38 +24,14 @@ pub(crate) fn search(
     plan: &Plan,
     config: &StoreConfig,
     deadline: &Deadline,
+    helpers: &[Turn],
 ) -> Result<SearchResponse, SearchError> {
     let started = Instant::now();
-    let mut collector = Collector {
-        sort: plan.sort,
-        span: plan.span,
-        as_of: plan.cursor.as_ref().map_or(snapshot.next_seq, |cursor| cursor.as_of),
-        after: plan.cursor.as_ref().map(|cursor| cursor.after),
-        // One more than the page, to know whether there is another.
-        top: Top::new(plan.size + 1),
-        count: 0,
-        count_up_to: plan.count_up_to.unwrap_or(config.count_up_to),
-        complete: true,
-        deadline,
-    };
-    for at in order(snapshot, plan) {
-        let view = &snapshot.views[at];
-        let best = view.times.map(|(first, last)| if plan.sort == Sort::OldestFirst { first } else { last });
-        if best.is_some_and(|time| collector.is_done(Rank::highest(plan.sort, time))) {
-            collector.complete = false;
-            break;
-        }
-        deadline.check()?;
-        let query = Compiler { view, scope, config, deadline }.compile(&plan.query)?;
-        collector.partition(at, view, query.as_ref())?;
-    }
-
-    let total = Total {
-        value: collector.count,
-        relation: if collector.complete { Relation::Exactly } else { Relation::AtLeast },
-    };
-    let as_of = collector.as_of;
-    let candidates = collector.top.into_sorted();
+    let found = Hunt::new(snapshot, scope, plan, config, deadline).run(helpers)?;
+    let total =
+        Total { value: found.count, relation: if found.complete { Relation::Exactly } else { Relation::AtLeast } };
+    let as_of = plan.cursor.as_ref().map_or(snapshot.next_seq, |cursor| cursor.as_of);
+    let candidates = found.candidates;
     let (mut hits, mut bytes) = (Vec::new(), 0);
     for candidate in candidates.iter().take(plan.size) {
         deadline.check()?;
@@ -81,126 +50,6 @@ pub(crate) fn search(
         Cursor { after: candidates[last].rank, as_of, from, to, of: plan.fingerprint() }.encode()
     });
     Ok(SearchResponse { took_ms: started.elapsed().as_millis() as u64, total, hits, next_cursor })
-}
-
-/// The partitions that the span touches, the one with the first hits first.
-fn order(snapshot: &Snapshot, plan: &Plan) -> Vec<usize> {
-    let views = snapshot.views.iter().enumerate();
-    let touched = views.filter(|(_, view)| view.times.is_some_and(|times| plan.span.touches(times)));
-    let mut order: Vec<usize> = touched.map(|(at, _)| at).collect();
-    // Parts of one day overlap, so their names do not tell.
-    let times = |at: &usize| snapshot.views[*at].times;
-    match plan.sort {
-        Sort::OldestFirst => order.sort_by_key(|at| times(at).map(|(first, _)| first)),
-        Sort::NewestFirst | Sort::BestFirst => order.sort_by_key(|at| Reverse(times(at).map(|(_, last)| last))),
-    }
-    order
-}
-
-struct Collector<'a> {
-    sort: Sort,
-    span: Span,
-    as_of: u64,
-    after: Option<Rank>,
-    top: Top,
-    count: u64,
-    count_up_to: u64,
-    /// Whether every match was counted.
-    complete: bool,
-    deadline: &'a Deadline,
-}
-
-/// What is needed of a segment to rank its documents.
-struct Columns {
-    times: Arc<dyn ColumnValues<DateTime>>,
-    seqs: Arc<dyn ColumnValues<u64>>,
-    /// The documents of the span.
-    documents: Range<DocId>,
-}
-
-impl Collector<'_> {
-    /// Whether nothing of this rank or less can change the page or the count.
-    fn is_done(&self, rank: Rank) -> bool {
-        self.sort != Sort::BestFirst && self.count >= self.count_up_to && !self.top.admits(rank)
-    }
-
-    fn partition(&mut self, at: usize, view: &View, query: &dyn tantivy::query::Query) -> Result<(), SearchError> {
-        let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
-        let scoring = match self.sort {
-            Sort::BestFirst => EnableScoring::enabled_from_searcher(&view.searcher),
-            _ => EnableScoring::disabled_from_searcher(&view.searcher),
-        };
-        let weight = query.weight(scoring).map_err(failed)?;
-        for (ord, segment) in view.searcher.segment_readers().iter().enumerate() {
-            let columns = columns(segment, self.span).map_err(failed)?;
-            let place = (at, ord as u32);
-            match self.sort {
-                Sort::BestFirst => self.scored(place, weight.as_ref(), segment, &columns),
-                _ => self.timed(place, weight.as_ref(), segment, &columns),
-            }
-            .map_err(|stop| stop.into_error(failed))?;
-        }
-        Ok(())
-    }
-
-    /// Documents by time, in blocks.
-    fn timed(
-        &mut self,
-        place: (usize, u32),
-        weight: &dyn Weight,
-        segment: &SegmentReader,
-        columns: &Columns,
-    ) -> Result<(), Stop> {
-        blocks(weight, segment, &columns.documents, self.deadline, &mut |docs| {
-            for &doc in docs {
-                let highest = self.visit(place, doc, 0.0, columns);
-                if self.sort == Sort::NewestFirst && self.is_done(highest) {
-                    self.complete = false;
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        })
-    }
-
-    /// Documents with their scores, one by one.
-    fn scored(
-        &mut self,
-        place: (usize, u32),
-        weight: &dyn Weight,
-        segment: &SegmentReader,
-        columns: &Columns,
-    ) -> Result<(), Stop> {
-        each_scored(weight, segment, &columns.documents, self.deadline, &mut |doc, score| {
-            self.visit(place, doc, score, columns);
-        })
-    }
-
-    /// Counts a match and keeps it if it belongs on the page. Gives the highest rank that documents behind it can
-    /// have in the order by newest.
-    fn visit(&mut self, (view, segment): (usize, u32), doc: u32, score: f32, columns: &Columns) -> Rank {
-        let time = Timestamp::from_nanos(columns.times.get_val(doc).into_timestamp_nanos());
-        let highest = Rank::highest(self.sort, time);
-        let seq = columns.seqs.get_val(doc);
-        if seq >= self.as_of {
-            return highest;
-        }
-        self.count += 1;
-        let rank = Rank::of(self.sort, time, score, seq);
-        if self.after.is_none_or(|after| rank < after) {
-            self.top.push(Candidate { rank, seq, view, address: DocAddress::new(segment, doc) });
-        }
-        highest
-    }
-}
-
-fn columns(segment: &SegmentReader, span: Span) -> tantivy::Result<Columns> {
-    let fast = segment.fast_fields();
-    Ok(Columns {
-        times: fast.date(schema::TIME)?.first_or_default_col(DateTime::from_timestamp_nanos(0)),
-        seqs: fast.u64(schema::SEQ)?.first_or_default_col(0),
-        documents: documents_of(segment, span)?,
-    })
 }
 
 /// Where a hit is, and what the search found out about it.

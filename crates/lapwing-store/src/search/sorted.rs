@@ -55,7 +55,7 @@ pub(super) fn ordered(
         }
         deadline.check()?;
         let failed = |source| SearchError::Index { partition: view.id.to_string(), source };
-        let query = Compiler { view, scope, config, deadline }.compile(&plan.query)?;
+        let query = Compiler { view, scope, config, deadline, span: plan.span }.compile(&plan.query)?;
         let scoring = match keys.iter().any(|key| matches!(key.by, By::Score)) {
             true => EnableScoring::enabled_from_searcher(&view.searcher),
             false => EnableScoring::disabled_from_searcher(&view.searcher),

@@ -60,12 +60,14 @@ impl Top {
         Self { limit, heap: BinaryHeap::with_capacity(limit + 1) }
     }
 
+    /// The rank that a candidate must exceed to be among the best, once there are enough of them.
+    pub fn floor(&self) -> Option<Rank> {
+        self.heap.peek().filter(|_| self.heap.len() >= self.limit).map(|Reverse(worst)| worst.rank)
+    }
+
     /// Whether a candidate of this rank would be among the best.
     pub fn admits(&self, rank: Rank) -> bool {
-        match self.heap.peek() {
-            Some(Reverse(worst)) if self.heap.len() >= self.limit => rank > worst.rank,
-            _ => self.limit > 0,
-        }
+        self.limit > 0 && self.floor().is_none_or(|floor| rank > floor)
     }
 
     pub fn push(&mut self, candidate: Candidate) {

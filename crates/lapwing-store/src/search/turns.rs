@@ -23,7 +23,7 @@ struct State {
 
 type Queue = VecDeque<oneshot::Sender<Turn>>;
 
-/// The right to run one search; dropping it passes it on.
+/// The right to run one search, or to help one; dropping it passes it on.
 #[derive(Debug)]
 pub(crate) struct Turn(Arc<Turns>);
 
@@ -60,6 +60,15 @@ impl Turns {
             None => state.waiting.push_back((tenant.clone(), Queue::from([sender]))),
         }
         Ok(receiver)
+    }
+
+    /// Turns that nobody wants now, but for as many again.
+    pub fn spare(self: &Arc<Self>) -> Vec<Turn> {
+        let mut state = self.lock();
+        let spare = state.free / 2;
+        state.free -= spare;
+        drop(state);
+        (0..spare).map(|_| Turn(Arc::clone(self))).collect()
     }
 
     fn pass_on(self: &Arc<Self>) {
@@ -128,6 +137,16 @@ mod tests {
         }
         assert_eq!(order, ["big 1", "small 1", "big 2", "small 2"]);
         assert!(turns.ask(&big).unwrap().try_recv().is_ok());
+    }
+
+    #[test]
+    fn half_of_what_nobody_wants_is_spare() {
+        let turns = Turns::new(4, 1);
+        let first = turns.ask(&tenant("a")).unwrap().try_recv().unwrap();
+        let spare = turns.spare();
+        assert_eq!((spare.len(), turns.spare().len()), (1, 1), "three, then two, were free");
+        drop((first, spare));
+        assert_eq!(turns.spare().len(), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! it again and tries until it succeeds, while the full channel holds the source back.
 
 mod beside;
+mod pace;
 mod rewrite;
 mod round;
 
@@ -24,6 +25,7 @@ use crate::shared::Shared;
 use crate::upkeep::Outcome;
 use crate::{StoreConfig, StoreError};
 pub(crate) use beside::SealReply;
+use pace::Pace;
 pub(crate) use rewrite::{ErasedReply, Erasing};
 use round::Added;
 pub(crate) use round::{Round, Views};
@@ -32,6 +34,8 @@ pub(crate) use round::{Round, Views};
 pub(crate) struct Batch {
     pub events: Vec<SanitizedEvent>,
     pub position: String,
+    /// When it was appended.
+    pub since: Instant,
 }
 
 /// What else the writer is asked to do. Commands overtake the batches that wait.
@@ -128,8 +132,7 @@ pub(crate) struct Writer {
     round: Round,
     pending: Pending,
     pending_ids: HashSet<(TenantId, EventId)>,
-    /// When the oldest of what waits came.
-    waiting_since: Option<Instant>,
+    pace: Pace,
     /// Covers everything that was appended.
     position: Option<String>,
     shared: Arc<Shared>,
@@ -142,13 +145,14 @@ pub(crate) struct Writer {
 impl Writer {
     pub fn new(config: StoreConfig, metrics: Metrics, round: Round, shared: Arc<Shared>) -> Self {
         let position = shared.snapshot().position.clone();
+        let pace = Pace::new(Duration::from_millis(config.commit_interval_ms));
         Self {
             config,
             metrics,
             round,
             pending: Pending::default(),
             pending_ids: HashSet::new(),
-            waiting_since: None,
+            pace,
             position,
             shared,
             stalled: None,
@@ -285,17 +289,19 @@ impl Writer {
     }
 
     fn next_wakeup(&self) -> Instant {
-        let interval = Duration::from_millis(self.config.commit_interval_ms);
-        match (&self.stalled, self.waiting_since) {
-            (Some((since, _)), _) => *since + RETRY_AFTER,
-            (None, Some(since)) => self.look_at.min(since + interval),
-            (None, None) => self.look_at,
+        match &self.stalled {
+            Some((since, _)) => *since + RETRY_AFTER,
+            None => self.pace.due().map_or(self.look_at, |due| due.min(self.look_at)),
         }
     }
 
+    /// Whether what waits has waited long enough.
+    fn is_due(&self) -> bool {
+        self.pace.due().is_some_and(|due| due <= Instant::now())
+    }
+
     fn on_time(&mut self) {
-        let interval = Duration::from_millis(self.config.commit_interval_ms);
-        if self.stalled.is_some() || self.waiting_since.is_some_and(|since| since.elapsed() >= interval) {
+        if self.stalled.is_some() || self.is_due() {
             let _ = self.commit_or_stall();
         } else {
             self.close_idle();
@@ -306,17 +312,15 @@ impl Writer {
         self.round.close_idle(Duration::from_millis(self.config.writer_idle_ms));
     }
 
-    fn append(&mut self, Batch { mut events, position }: Batch) {
-        self.waiting_since.get_or_insert_with(Instant::now);
+    fn append(&mut self, Batch { mut events, position, since }: Batch) {
+        self.pace.take(since, Instant::now());
         // Together by partition, so that a batch of events of many days opens each partition once.
         events.sort_by_key(|event| self.config.partition_by.ordinal(event.timestamp));
         for event in events {
             self.add(event);
         }
         self.position = Some(position);
-        let interval = Duration::from_millis(self.config.commit_interval_ms);
-        let due = self.waiting_since.is_some_and(|since| since.elapsed() >= interval);
-        if self.stalled.is_none() && (due || self.pending.bytes() >= self.config.commit_bytes) {
+        if self.stalled.is_none() && (self.is_due() || self.pending.bytes() >= self.config.commit_bytes) {
             let _ = self.commit_or_stall();
         }
     }
@@ -366,7 +370,8 @@ impl Writer {
         let started = Instant::now();
         match self.try_commit() {
             Ok(()) => {
-                self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                let took = started.elapsed();
+                self.metrics.commit_seconds.observe(took.as_secs_f64());
                 self.metrics.commits.inc();
                 self.metrics.documents.inc_by(self.pending.events.len() as u64);
                 self.metrics.source_bytes.inc_by(self.pending.bytes() as u64);
@@ -376,7 +381,7 @@ impl Writer {
                 self.stalled = None;
                 self.pending.clear();
                 self.pending_ids.clear();
-                self.waiting_since = None;
+                self.pace.committed(took);
                 self.close_idle();
                 Ok(())
             }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A batch counts as stored once the disk has it. What a crash has torn at the end of a segment fails its
-//! checksum and is cut off. A segment is deleted when its last batch is acknowledged; after a crash its first
+//! checksum and is cut off; what is damaged before the end is passed over and counted. A segment is deleted when its last batch is acknowledged; after a crash its first
 //! batches may be sent once more, which the events' ids make harmless. The files hold content as it was emitted
 //! and are readable by their owner only.
 
@@ -17,6 +17,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tracing::warn;
 
 const HEADER: usize = 8;
 /// A segment that has grown so long is closed.
@@ -36,6 +37,8 @@ pub(crate) struct Spool {
     acknowledged: u64,
     /// How long the batch is that was read last, in bytes and events.
     read: (u64, usize),
+    /// Events that were damaged before this emitter began.
+    damaged: usize,
     /// Held for as long as the spool is open, so that two emitters never share it.
     _lock: File,
 }
@@ -55,7 +58,7 @@ pub(crate) enum SpoolError {
     Full,
     #[error("spool cannot be written or read: {0}")]
     Io(#[from] io::Error),
-    /// A segment was damaged after it had been checked; its remaining events are lost.
+    /// Events were damaged after they had been checked, and are lost.
     #[error("a segment of the spool is damaged; {events} events are lost")]
     Damaged { events: usize },
 }
@@ -74,15 +77,22 @@ impl Spool {
             }
         }
         numbers.sort_unstable();
-        let mut segments = VecDeque::new();
+        let (mut segments, mut damaged) = (VecDeque::new(), 0);
         for number in numbers {
-            match check(&path_of(folder, number))? {
-                (0, _) => fs::remove_file(path_of(folder, number))?,
-                (bytes, events) => segments.push_back(Segment { number, bytes, events }),
+            let checked = check(&path_of(folder, number))?;
+            damaged += checked.damaged;
+            match checked {
+                Checked { bytes: 0, .. } => fs::remove_file(path_of(folder, number))?,
+                Checked { bytes, events, .. } => segments.push_back(Segment { number, bytes, events }),
             }
         }
         let folder = folder.to_owned();
-        Ok(Self { folder, max_bytes, segments, writer: None, acknowledged: 0, read: (0, 0), _lock: lock })
+        Ok(Self { folder, max_bytes, segments, writer: None, acknowledged: 0, read: (0, 0), damaged, _lock: lock })
+    }
+
+    /// Events that were found damaged when the spool was opened, and are left out; told once.
+    pub(crate) fn take_damaged(&mut self) -> usize {
+        std::mem::take(&mut self.damaged)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -140,13 +150,18 @@ impl Spool {
         let Some(segment) = self.segments.front() else { return Ok(None) };
         let mut file = File::open(path_of(&self.folder, segment.number))?;
         file.seek(SeekFrom::Start(self.acknowledged))?;
-        let Some(payload) = read_record(&mut file)? else {
-            // What follows in this segment cannot be found any more.
-            let events = segment.events;
-            self.drop_first()?;
-            return Err(SpoolError::Damaged { events });
+        let payload = loop {
+            match read_record(&mut file)? {
+                Found::Whole(payload) => break Bytes::from(payload),
+                Found::Damaged(payload) => self.acknowledged += (HEADER + payload.len()) as u64,
+                Found::End => {
+                    // What was damaged when the spool was opened is not among these.
+                    let events = segment.events;
+                    self.drop_first()?;
+                    return if events > 0 { Err(SpoolError::Damaged { events }) } else { self.oldest() };
+                }
+            }
         };
-        let payload = Bytes::from(payload);
         let lines = payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let events: Vec<Bytes> = lines.map(|line| payload.slice_ref(line)).collect();
         self.read = ((HEADER + payload.len()) as u64, events.len());
@@ -154,12 +169,18 @@ impl Spool {
     }
 
     /// The batch that [`oldest`](Self::oldest) gave need not be kept any longer.
-    pub(crate) fn acknowledge(&mut self) -> io::Result<()> {
+    pub(crate) fn acknowledge(&mut self) -> Result<(), SpoolError> {
         let (bytes, events) = std::mem::take(&mut self.read);
         self.acknowledged += bytes;
         let Some(segment) = self.segments.front_mut() else { return Ok(()) };
         segment.events = segment.events.saturating_sub(events);
-        if self.acknowledged >= segment.bytes { self.drop_first() } else { Ok(()) }
+        if self.acknowledged < segment.bytes {
+            return Ok(());
+        }
+        // Those that are left were passed over on the way.
+        let events = segment.events;
+        self.drop_first()?;
+        if events > 0 { Err(SpoolError::Damaged { events }) } else { Ok(()) }
     }
 
     fn drop_first(&mut self) -> io::Result<()> {
@@ -200,34 +221,74 @@ fn path_of(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:020}.{EXTENSION}"))
 }
 
-/// How many bytes and events the segment has up to its last whole record; what is behind that is cut off.
-fn check(path: &Path) -> io::Result<(u64, usize)> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let (mut bytes, mut events) = (0, 0);
-    while let Some(payload) = read_record(&mut file)? {
-        bytes += (HEADER + payload.len()) as u64;
-        events += payload.iter().filter(|byte| **byte == b'\n').count();
-    }
-    if file.metadata()?.len() > bytes {
-        file.set_len(bytes)?;
-    }
-    Ok((bytes, events))
+/// What a segment was found to hold.
+struct Checked {
+    /// How long it is up to its last whole record.
+    bytes: u64,
+    /// Events in whole records.
+    events: usize,
+    /// Events in records before the last whole one that are not what was written.
+    damaged: usize,
 }
 
-/// The next payload, or none at the end and where the file is damaged.
-fn read_record(file: &mut File) -> io::Result<Option<Vec<u8>>> {
+/// Looks through a segment; what is behind its last whole record is cut off.
+fn check(path: &Path) -> io::Result<Checked> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut checked = Checked { bytes: 0, events: 0, damaged: 0 };
+    let (mut at, mut behind) = (0, 0);
+    loop {
+        match read_record(&mut file)? {
+            Found::Whole(payload) => {
+                at += (HEADER + payload.len()) as u64;
+                checked.bytes = at;
+                checked.events += events_in(&payload);
+                checked.damaged += std::mem::take(&mut behind);
+            }
+            Found::Damaged(payload) => {
+                at += (HEADER + payload.len()) as u64;
+                behind += events_in(&payload).max(1);
+            }
+            Found::End => break,
+        }
+    }
+    let torn = file.metadata()?.len().saturating_sub(checked.bytes);
+    if torn > 0 {
+        warn!(path = %path.display(), torn, "end of a spool's segment is not whole, as after a crash, and is cut off");
+        file.set_len(checked.bytes)?;
+    }
+    Ok(checked)
+}
+
+fn events_in(payload: &[u8]) -> usize {
+    payload.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// What stands at a place of a segment.
+enum Found {
+    /// A payload as it was written.
+    Whole(Vec<u8>),
+    /// As many bytes as a payload should have, with another checksum.
+    Damaged(Vec<u8>),
+    /// No record.
+    End,
+}
+
+fn read_record(file: &mut File) -> io::Result<Found> {
     let mut header = [0; HEADER];
     if !read_whole(file, &mut header)? {
-        return Ok(None);
+        return Ok(Found::End);
     }
     let [a, b, c, d, crc @ ..] = header;
     let length = u32::from_le_bytes([a, b, c, d]) as usize;
-    if length > MAX_RECORD_BYTES {
-        return Ok(None);
+    if !(1..=MAX_RECORD_BYTES).contains(&length) {
+        return Ok(Found::End);
     }
     let mut payload = vec![0; length];
-    let whole = read_whole(file, &mut payload)?;
-    Ok((whole && crc32fast::hash(&payload) == u32::from_le_bytes(crc)).then_some(payload))
+    if !read_whole(file, &mut payload)? {
+        return Ok(Found::End);
+    }
+    let is_whole = crc32fast::hash(&payload) == u32::from_le_bytes(crc);
+    Ok(if is_whole { Found::Whole(payload) } else { Found::Damaged(payload) })
 }
 
 fn read_whole(file: &mut File, buffer: &mut [u8]) -> io::Result<bool> {
@@ -338,9 +399,30 @@ mod tests {
             damaged[place] ^= 0x10;
             fs::write(&path, &damaged).unwrap();
             let mut spool = Spool::open(folder.path(), 1 << 20).unwrap();
-            let expect: &[&str] = if place < HEADER + 6 { &[] } else { &["first"] };
+            // With its length, a record takes those behind it along.
+            let (expect, lost): (&[&str], usize) = match place {
+                0..4 => (&[], 0),
+                _ if place < HEADER + 6 => (&["second"], 1),
+                _ => (&["first"], 0),
+            };
             assert_eq!(drain(&mut spool).concat(), batch(expect), "{place}");
+            assert_eq!((spool.take_damaged(), spool.take_damaged()), (lost, 0), "{place}");
         }
+    }
+
+    #[test]
+    fn what_is_damaged_while_it_waits_is_told_and_the_rest_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(folder.path(), 1 << 20).unwrap();
+        put(&mut spool, &["a", "b"]).unwrap();
+        put(&mut spool, &["c"]).unwrap();
+        let path = path_of(folder.path(), 0);
+        let mut damaged = fs::read(&path).unwrap();
+        damaged[HEADER] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(spool.oldest().unwrap().unwrap(), batch(&["c"]));
+        assert!(matches!(spool.acknowledge(), Err(SpoolError::Damaged { events: 2 })));
+        assert!(spool.is_empty());
     }
 
     #[test]

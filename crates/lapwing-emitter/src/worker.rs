@@ -97,8 +97,11 @@ struct Spooling<'a> {
 }
 
 impl Worker {
-    pub(crate) fn new(parts: Parts) -> Self {
-        parts.counters.spooled(parts.spool.as_ref().map_or(0, Spool::len));
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        if let Some(spool) = &mut parts.spool {
+            parts.counters.spooled(spool.len());
+            parts.counters.dropped(DropReason::Spool, spool.take_damaged());
+        }
         Self {
             retry: Retry::new(&parts.bounds),
             parts,
@@ -264,7 +267,7 @@ impl Worker {
             Err(error) => return self.spool_fault(&error),
         };
         match replayed {
-            Ok(()) => spool.acknowledge().unwrap_or_else(|error| self.spool_fault(&error.into())),
+            Ok(()) => spool.acknowledge().unwrap_or_else(|error| self.spool_fault(&error)),
             Err(after) => self.retry.failed(after),
         }
     }
@@ -276,7 +279,7 @@ impl Worker {
         let Spooling { spool, stored, .. } = spooling;
         match settled {
             Ok(()) if stored => {
-                let acknowledged = spool.oldest().and_then(|_| Ok(spool.acknowledge()?));
+                let acknowledged = spool.oldest().and_then(|_| spool.acknowledge());
                 acknowledged.unwrap_or_else(|error| self.spool_fault(&error));
             }
             Ok(()) => {}

@@ -78,7 +78,9 @@ impl Interaction {
     /// Emits its event; the second time, nothing.
     fn end(&self) {
         let inner = self.lock().end();
-        drop(inner);
+        if let Some(inner) = inner {
+            inner.end();
+        }
     }
 
     /// In a forked child: what follows goes through the child's emitter.

@@ -13,7 +13,8 @@ use crate::{Emitter, ToolCall};
 
 /// One interaction. What happens within it (tool calls, guardrail decisions, retrievals, errors) is emitted at
 /// once; the model call's own event follows when the guard is dropped, with latency and rollups. If the code
-/// unwound, its outcome is `error`.
+/// unwound, its outcome is `error`; also if it had a prompt and nobody said how it ended, as when `?` returned early
+/// or the task was cancelled. Where answers are not recorded, say [`end`](Self::end).
 ///
 /// The methods that report take `&self`, so that concurrent tool calls can share the guard.
 #[must_use = "the interaction ends when it is dropped"]
@@ -28,13 +29,14 @@ pub struct Interaction {
 struct Draft {
     event: Event,
     failed: bool,
+    ended: bool,
 }
 
 impl Interaction {
     pub(crate) fn new(emitter: Emitter) -> Self {
         let mut event = emitter.event(Kind::Llm);
         event.gen_ai = Some(Box::new(GenAi::chat("unknown")));
-        let draft = Draft { event, failed: false };
+        let draft = Draft { event, failed: false, ended: false };
         Self { emitter, draft: Mutex::new(draft), began: Instant::now(), unwinding: std::thread::panicking() }
     }
 
@@ -217,6 +219,11 @@ impl Interaction {
         self.draft().event.scores.get_or_insert_with(Scores::default).toxicity = Some(score);
     }
 
+    /// It came to its end, whether or not its answer was recorded.
+    pub fn end(self) {
+        self.draft().ended = true;
+    }
+
     /// The model declined to answer.
     pub fn refused(&self) {
         let mut draft = self.draft();
@@ -269,8 +276,17 @@ impl Draft {
             _ if self.event.outcome != Outcome::Ok => self.event.outcome.clone(),
             Some(outcome) if outcome != Outcome::Ok => outcome,
             _ if self.event.refusal == Some(true) => Outcome::Refused,
+            None if self.is_unanswered() => Outcome::Error,
             _ => Outcome::Ok,
         }
+    }
+
+    /// Whether it had a prompt and nothing says that a model answered.
+    fn is_unanswered(&self) -> bool {
+        let Event { content, gen_ai, tool_names, .. } = &self.event;
+        let asked = content.as_ref().is_some_and(|content| content.prompt.is_some() && content.response.is_none());
+        let told = gen_ai.as_ref().is_some_and(|gen_ai| gen_ai.response.is_some() || gen_ai.usage.is_some());
+        asked && !told && !self.ended && tool_names.is_empty()
     }
 }
 

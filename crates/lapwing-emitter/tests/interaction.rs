@@ -90,6 +90,30 @@ fn unwinding_makes_the_outcome_an_error() {
     assert_eq!(outcomes, [(&json!("tool"), &json!("error")), (&json!("llm"), &json!("error"))]);
 }
 
+#[tokio::test]
+async fn a_task_that_is_cancelled_leaves_an_error_and_one_that_came_to_its_end_does_not() {
+    let bus = Arc::new(Memory::default());
+    let emitter = Emitter::builder().service("shop").to_sink(bus.clone()).build().unwrap();
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let (task_emitter, tell) = (emitter.clone(), begun.clone());
+    let task = tokio::spawn(async move {
+        let i = task_emitter.interaction().prompt("a slow one");
+        tell.notify_one();
+        std::future::pending::<()>().await;
+        i.respond("never");
+    });
+    begun.notified().await;
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    emitter.interaction().prompt("not recorded").end();
+    emitter.flush_async(Duration::from_secs(20)).await.unwrap();
+    let records = bus.0.lock().unwrap();
+    let events: Vec<Value> = records.iter().map(|record| serde_json::from_slice(&record.value).unwrap()).collect();
+    let outcomes: Vec<(&Value, &Value)> =
+        events.iter().map(|event| (&event["content"]["prompt"], &event["outcome"])).collect();
+    assert_eq!(outcomes, [(&json!("a slow one"), &json!("error")), (&json!("not recorded"), &json!("ok"))]);
+}
+
 #[test]
 fn errors_refusals_and_blocks_become_outcomes() {
     let outcome = |play: fn(&lapwing_emitter::Interaction)| {
@@ -97,6 +121,8 @@ fn errors_refusals_and_blocks_become_outcomes() {
         events.last().unwrap()["outcome"].as_str().unwrap().to_owned()
     };
     assert_eq!(outcome(|_| {}), "ok");
+    assert_eq!(outcome(|i| i.edit(|event| event.content.get_or_insert_default().prompt = Some("q".into()))), "error");
+    assert_eq!(outcome(|i| i.respond("a")), "ok");
     assert_eq!(outcome(|i| i.refused()), "refused");
     assert_eq!(outcome(|i| i.error("timeout", "the model did not answer")), "error");
     assert_eq!(outcome(|i| i.guardrail("g", GuardrailStage::Input, GuardrailAction::Blocked, None)), "blocked");

@@ -60,6 +60,28 @@ async fn a_key_opens_its_own_tenant_and_no_other() {
     assert!(!log.contains(&writer), "a key stands in the log");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_has_one_rate_whichever_way_it_sends() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = [("LAPWING__DATA__DIR", data.to_str().unwrap())];
+    let create = || {
+        let output = lapwing(&["keys", "create", "--tenant", "acme", "--scopes", "ingest"], &data);
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let (first, second) = (create(), create());
+    // The debt of the first request is paid in more than an hour.
+    let mut server = Server::start("up", dir.path(), &[("LAPWING__INGEST__MAX_EVENTS_PER_SECOND", "1")]);
+    server.api_key = Some(first);
+    let many = "{\"prompt\":\"a\"}\n".repeat(5_000);
+    assert_eq!(server.post("/v1/events", "application/x-ndjson", many).await.0, 202);
+    let bulk = "{\"create\":{}}\n{\"prompt\":\"b\"}\n";
+    let (status, body) = server.post("/lapwing/_bulk", "application/x-ndjson", bulk).await;
+    assert_eq!(status, 429, "{body}");
+    server.api_key = Some(second);
+    assert_eq!(server.post("/lapwing/_bulk", "application/x-ndjson", bulk).await.0, 200);
+}
+
 #[test]
 fn another_address_without_keys_is_refused_with_advice() {
     let dir = tempfile::tempdir().unwrap();

@@ -41,6 +41,11 @@ pub(super) struct Trail {
 }
 
 impl Trail {
+    /// Who asks.
+    pub fn actor(&self) -> Actor {
+        Actor(self.actor.clone())
+    }
+
     /// Puts on record that this was done, and how many events it touched.
     pub fn record(&self, action: Action, query: impl Into<String>, count: impl Into<Option<u64>>) {
         if let Some(auditor) = &self.auditor {

@@ -26,7 +26,7 @@ use crate::search::Plan;
 use crate::{IdAlias, Scope, SearchError, SearchRequest, Store};
 pub use audit::{Access, Action, Auditor};
 pub use caller::Actor;
-pub use elastic::{Intake, IntakeAnswer, IntakeFault, Taken, is_elastic, refuse, root, unsupported};
+pub use elastic::{Intake, IntakeAnswer, IntakeFault, Sender, Taken, is_elastic, refuse, root, unsupported};
 
 /// The store's routes: those under `/v1`, and a subset of Elasticsearch's API at the root and under `/_elastic`.
 #[derive(Clone)]

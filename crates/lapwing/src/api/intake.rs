@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
-use lapwing_event::TenantId;
-use lapwing_store::api::{Intake, IntakeFault, Taken};
+use lapwing_ingest::api::KeyId;
+use lapwing_store::api::{Intake, IntakeFault, Sender, Taken};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -16,15 +16,16 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// The front door as the store's way in.
 pub fn through(front_door: Router) -> Intake {
-    Arc::new(move |tenant, lines| Box::pin(send(front_door.clone(), tenant, lines)))
+    Arc::new(move |sender, lines| Box::pin(send(front_door.clone(), sender, lines)))
 }
 
-async fn send(front_door: Router, tenant: TenantId, lines: Vec<u8>) -> Result<Vec<Taken>, IntakeFault> {
+async fn send(front_door: Router, sender: Sender, lines: Vec<u8>) -> Result<Vec<Taken>, IntakeFault> {
     let failed = || IntakeFault { status: 500, reason: "the front door gave no answer".to_owned() };
     let request = Request::post("/v1/events")
         .header(header::CONTENT_TYPE, "application/x-ndjson")
         .header(header::CONTENT_LENGTH, lines.len())
-        .extension(tenant)
+        .extension(sender.tenant)
+        .extension(KeyId(sender.actor.0))
         .body(Body::from(lines))
         .expect("the address and the headers are constants");
     let response = front_door.oneshot(request).await.map_err(|_| failed())?;

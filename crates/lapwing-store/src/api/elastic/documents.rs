@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::error::ElasticError;
 use super::generic::Index;
 use super::index::{INDEX, Target};
-use super::intake::Taken;
+use super::intake::{Sender, Taken};
 use super::media::Content;
 use super::page::shards;
 use super::search::Asker;
@@ -66,7 +66,7 @@ pub(super) async fn bulk(
     Content(body): Content,
 ) -> Result<Json<Value>, ElasticError> {
     let items = read_items(&body, asker.index.as_deref())?;
-    let outcomes = write(&state, &asker.scope, &items, options.waits()).await?;
+    let outcomes = write(&state, &asker, &items, options.waits()).await?;
     let errors = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_)));
     let rows: Vec<Value> = items.iter().zip(&outcomes).map(|(item, outcome)| show(item, outcome)).collect();
     let took = (state.clock)().since(asker.scope.now).as_millis() as u64;
@@ -102,7 +102,7 @@ async fn put_one(
 ) -> Result<(StatusCode, Json<Value>), ElasticError> {
     let index = asker.index.clone().unwrap_or_default();
     let items = [Item { action, index, id: asker.id.clone(), document: Some(body) }];
-    let outcomes = write(&state, &asker.scope, &items, options.waits()).await?;
+    let outcomes = write(&state, &asker, &items, options.waits()).await?;
     match outcomes.into_iter().next() {
         Some(Outcome::Stored { id, is_new }) => {
             let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -213,7 +213,8 @@ fn read_action(number: usize, line: &[u8]) -> Result<(&'static str, Value), Elas
 }
 
 /// Writes the items, each index's together, and says of each what became of it.
-async fn write(state: &ApiState, scope: &Scope, items: &[Item], wait: bool) -> Result<Vec<Outcome>, ElasticError> {
+async fn write(state: &ApiState, asker: &Asker, items: &[Item], wait: bool) -> Result<Vec<Outcome>, ElasticError> {
+    let scope = &asker.scope;
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     let (mut lines, mut places) = (Vec::new(), Vec::new());
     for (place, item) in items.iter().enumerate() {
@@ -233,7 +234,7 @@ async fn write(state: &ApiState, scope: &Scope, items: &[Item], wait: bool) -> R
     }
     refresh(state, scope, items)?;
     if !places.is_empty() {
-        let taken = take(state, scope, lines).await?;
+        let taken = take(state, asker, lines).await?;
         if wait {
             wait_until_searchable(&state.store, scope, &taken).await;
         }
@@ -310,11 +311,12 @@ fn named(document: &[u8], id: Option<&str>) -> Result<Vec<u8>, ElasticError> {
     Ok(Value::Object(document).to_string().into_bytes())
 }
 
-async fn take(state: &ApiState, scope: &Scope, lines: Vec<u8>) -> Result<Vec<Taken>, ElasticError> {
+async fn take(state: &ApiState, asker: &Asker, lines: Vec<u8>) -> Result<Vec<Taken>, ElasticError> {
     let Some(intake) = &state.intake else {
         return Err(ElasticError::illegal("this server takes no events; send them to the ingest service"));
     };
-    intake(scope.tenant.clone(), lines).await.map_err(|fault| {
+    let sender = Sender { tenant: asker.scope.tenant.clone(), actor: asker.trail.actor() };
+    intake(sender, lines).await.map_err(|fault| {
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "es_rejected_execution_exception",

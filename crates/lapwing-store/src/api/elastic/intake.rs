@@ -5,8 +5,19 @@ use std::sync::Arc;
 
 use lapwing_event::TenantId;
 
-/// Takes documents in for a tenant, one JSON object a line, and answers line by line once they are durable.
-pub type Intake = Arc<dyn Fn(TenantId, Vec<u8>) -> IntakeAnswer + Send + Sync>;
+use crate::api::Actor;
+
+/// Takes documents in, one JSON object a line, and answers line by line once they are durable.
+pub type Intake = Arc<dyn Fn(Sender, Vec<u8>) -> IntakeAnswer + Send + Sync>;
+
+/// Whose documents they are, and whose rate they count for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The tenant of the credential.
+    pub tenant: TenantId,
+    /// The credential.
+    pub actor: Actor,
+}
 
 /// An answer to come.
 pub type IntakeAnswer = Pin<Box<dyn Future<Output = Result<Vec<Taken>, IntakeFault>> + Send>>;

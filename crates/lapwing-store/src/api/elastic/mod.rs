@@ -52,7 +52,7 @@ use serde_json::Value;
 use super::ApiState;
 use error::ElasticError;
 use index::INDEX;
-pub use intake::{Intake, IntakeAnswer, IntakeFault, Taken};
+pub use intake::{Intake, IntakeAnswer, IntakeFault, Sender, Taken};
 use media::name_product;
 
 /// What the routes keep between requests.

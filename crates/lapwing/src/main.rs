@@ -20,6 +20,7 @@ mod telemetry;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
@@ -76,8 +77,15 @@ fn serve(role: Role, settings: Settings, file: Option<PathBuf>, generic_indices:
     block_on(roles::run(role, settings, file, generic_indices))
 }
 
+/// What is left on the blocking pool when everything else has ended gets this long: a client of Kafka that leaves its
+/// group, and may be waiting for a broker that is away.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Runtime::new()?.block_on(work)
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_WAIT);
+    result
 }
 
 /// Somebody closed the pipe that we print to, such as `head`.

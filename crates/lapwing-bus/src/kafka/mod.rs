@@ -5,6 +5,8 @@
 //! callbacks of librdkafka only send messages, and calls of it that block run on the blocking pool.
 
 mod admin;
+mod calls;
+mod closing;
 mod config;
 mod context;
 mod error;

@@ -1,8 +1,6 @@
 //! Reading from Kafka.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Deref;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +16,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::warn;
 
+use super::calls::{Call, Calls};
+use super::closing::Closing;
 use super::context::{Event, Place, Rebalanced};
 use super::error::bus_error;
 use super::position::{self, Start, View};
@@ -40,11 +40,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a new consumer is waited with, so that two members of one name do not chase each other.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
-type Reader = StreamConsumer<Rebalanced>;
+pub(super) type Reader = StreamConsumer<Rebalanced>;
 
 /// Reads topics of Kafka: as a member of a group, or every partition from a checkpoint.
 pub struct KafkaSource {
     config: ClientConfig,
+    /// The consumer and those before it that are still being closed.
+    consumers: Calls,
     pub(super) consumer: Closing,
     events: UnboundedReceiver<Event>,
     subscription: Subscription,
@@ -94,10 +96,11 @@ impl KafkaSource {
             crate::Start::Group(group) => (group.clone(), Checkpoint::default()),
             crate::Start::Checkpoint(checkpoint) => (format!("{}-checkpoint", config.client_id), checkpoint.clone()),
         };
-        let config = config.consumer(&group, instance);
-        let (consumer, events) = connect(&config, &subscription)?;
+        let (config, consumers) = (config.consumer(&group, instance), Calls::default());
+        let (consumer, events) = connect(&config, &subscription, consumers.begin()?)?;
         Ok(Self {
             config,
+            consumers,
             consumer,
             events,
             subscription,
@@ -129,7 +132,7 @@ impl KafkaSource {
 
     /// Makes the consumer anew, which joins its group or goes on from its place.
     fn reconnect(&mut self) -> Result<(), BusError> {
-        (self.consumer, self.events) = connect(&self.config, &self.subscription)?;
+        (self.consumer, self.events) = connect(&self.config, &self.subscription, self.consumers.begin()?)?;
         if self.in_group() {
             self.next = Checkpoint::default();
         }
@@ -406,38 +409,11 @@ impl Drop for KafkaSource {
     }
 }
 
-/// A consumer that is closed on the blocking pool, since it leaves its group first.
-pub(super) struct Closing(Option<Arc<Reader>>);
-
-impl Closing {
-    fn shared(&self) -> Arc<Reader> {
-        self.0.clone().expect(OPEN)
-    }
-}
-
-impl Deref for Closing {
-    type Target = Reader;
-
-    fn deref(&self) -> &Reader {
-        self.0.as_deref().expect(OPEN)
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        let consumer = self.0.take();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || drop(consumer));
-        }
-    }
-}
-
-const OPEN: &str = "the consumer is taken only when its owner is dropped";
-
 /// A consumer, in its group if it has one, and what it tells of the group.
 fn connect(
     config: &ClientConfig,
     subscription: &Subscription,
+    counted: Call,
 ) -> Result<(Closing, UnboundedReceiver<Event>), BusError> {
     let (sender, events) = mpsc::unbounded_channel();
     let consumer: KafkaResult<Reader> = config.create_with_context(Rebalanced(sender));
@@ -446,7 +422,7 @@ fn connect(
         let topics: Vec<&str> = subscription.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| bus_error(&error))?;
     }
-    Ok((Closing(Some(Arc::new(consumer))), events))
+    Ok((Closing::new(consumer, counted), events))
 }
 
 fn partitions_of(consumer: &Reader, topics: &[String]) -> KafkaResult<BTreeSet<Place>> {

@@ -4,6 +4,7 @@
 //! of a later one. Making the next one, under the same name, makes the broker finish or abort what was left open and
 //! shuts out a process that had been taken for dead.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::calls::Calls;
 use super::context::Logged;
 use super::error::bus_error;
 use super::sink::{Sender, deliver};
@@ -29,6 +31,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Transactions {
     config: ClientConfig,
     producer: Option<Sender>,
+    calls: Arc<Calls>,
 }
 
 impl Transactions {
@@ -38,14 +41,15 @@ impl Transactions {
         config.set("transactional.id", name).set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
         // A record must be given up before its transaction is.
         config.set("delivery.timeout.ms", (TRANSACTION_TIMEOUT / 2).as_millis().to_string());
-        Self { config, producer: None }
+        Self { config, producer: None, calls: Arc::default() }
     }
 
     /// Makes the producer if there is none. Afterwards no transaction of this name is open.
     pub(super) async fn settle(&mut self) -> Result<(), BusError> {
         if self.producer.is_none() {
             let producer: Sender = self.config.create_with_context(Logged).map_err(|error| bus_error(&error))?;
-            blocking(&producer, |producer| producer.init_transactions(TRANSACTION_TIMEOUT)).await?;
+            let init = |producer: &Sender| producer.init_transactions(TRANSACTION_TIMEOUT);
+            blocking(&producer, &self.calls, init).await?;
             self.producer = Some(producer);
         }
         Ok(())
@@ -94,11 +98,12 @@ impl Transact for KafkaSource {
             return Err(BusError::Refused("only a reader made as transactional commits what it sends".into()));
         };
         transactions.settle().await?;
+        let calls = Arc::clone(&transactions.calls);
         // Kept only by success: without it the reader first finds out what was committed, and begins again there.
         let producer = transactions.producer.take().expect("it was just settled");
         self.begin_again = true;
         let result = match self.offsets(checkpoint) {
-            Ok((offsets, group)) => transact(&producer, &outputs, offsets, group).await,
+            Ok((offsets, group)) => transact(&producer, &calls, &outputs, offsets, group).await,
             Err(error) => Err(error),
         };
         match result {
@@ -118,6 +123,7 @@ impl Transact for KafkaSource {
 
 async fn transact(
     producer: &Sender,
+    calls: &Calls,
     outputs: &[(String, Vec<Record>)],
     offsets: TopicPartitionList,
     group: ConsumerGroupMetadata,
@@ -129,9 +135,9 @@ async fn transact(
     }
     if offsets.count() > 0 {
         let send = move |producer: &Sender| producer.send_offsets_to_transaction(&offsets, &group, TRANSACTION_TIMEOUT);
-        blocking(producer, send).await?;
+        blocking(producer, calls, send).await?;
     }
-    blocking(producer, |producer| producer.commit_transaction(TRANSACTION_TIMEOUT)).await
+    blocking(producer, calls, |producer| producer.commit_transaction(TRANSACTION_TIMEOUT)).await
 }
 
 /// What is said of a record does not tell that the whole producer is of no use any more; this does.
@@ -146,14 +152,19 @@ fn shut_out(producer: &Sender) -> Option<BusError> {
 
 /// Runs a call that blocks, on a thread of its own: librdkafka has been seen to wait for ever in
 /// `send_offsets_to_transaction`, when the answer of a group coordinator that went away comes too late, and a runtime
-/// waits for its blocking pool before it ends. The thread and the producer are then left behind.
+/// waits for its blocking pool before it ends. The thread and the producer are then left behind, and counted.
 async fn blocking(
     producer: &Sender,
+    calls: &Calls,
     call: impl FnOnce(&Sender) -> KafkaResult<()> + Send + 'static,
 ) -> Result<(), BusError> {
-    let (producer, (tell, told)) = (producer.clone(), oneshot::channel());
+    let (producer, counted, (tell, told)) = (producer.clone(), calls.begin()?, oneshot::channel());
     let thread = std::thread::Builder::new().name("kafka-transaction".into());
-    let work = move || drop(tell.send(call(&producer)));
+    let work = move || {
+        let result = call(&producer);
+        drop((producer, counted));
+        drop(tell.send(result));
+    };
     thread.spawn(work).map_err(|error| BusError::Unavailable(format!("no thread for a transaction: {error}")))?;
     match timeout(TRANSACTION_TIMEOUT + GRACE, told).await {
         Ok(Ok(result)) => result.map_err(|error| bus_error(&error)),

@@ -170,7 +170,7 @@ impl Fault {
             Self::Rebalance => ("rebalance", "a second ingest joins and is killed or leaves in mid-batch"),
             Self::BrokerKill => ("broker-kill", "kill -9 of the broker"),
             Self::BrokerAway => ("broker-away", "the broker does not answer for some seconds"),
-            Self::Cut => ("cut", "the network between ingest and the broker is cut, silent or slow"),
+            Self::Cut => ("cut", "the network between a service and the broker is cut, silent or slow"),
             Self::RawPoison => ("raw-poison", "records that are no events, straight on the raw topic"),
             Self::Overrun => ("overrun", "records are removed before a stopped ingest has read them"),
             Self::Remade => ("remade", "a topic is deleted and made again"),
@@ -253,17 +253,18 @@ fn terminate(at: &mut Installation, random: &mut Random, harm: &mut Harm) {
     at.bring_up(role);
 }
 
-/// The network fails for some time. What was on its way through a silent one arrives late, or never.
+/// The network of a service fails for some time. What was on its way through a silent one arrives late, or never.
 async fn cut(at: &mut Installation, random: &mut Random) {
+    let role = ["ingest", "ingest", "store", "detector"][random.index(4)];
     let late = Duration::from_millis(1 + random.below(300));
     let network = [Network::Cut, Network::Silent, Network::Slow(late)][random.index(3)];
-    at.network(network);
+    at.network(role, network);
     sleep(random.millis(2000, 12_000)).await;
     if network == Network::Silent && random.one_in(2) {
-        at.network(Network::Cut);
+        at.network(role, Network::Cut);
         sleep(Duration::from_millis(200)).await;
     }
-    at.network(Network::Whole);
+    at.network(role, Network::Whole);
 }
 
 /// The clocks that the process reads jump by an hour while it works, and back when it is started again.

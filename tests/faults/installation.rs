@@ -34,8 +34,8 @@ pub struct Installation {
     broker: String,
     ports: BTreeMap<&'static str, u16>,
     running: BTreeMap<&'static str, Server>,
-    /// Between ingest and the broker.
-    proxy: Option<(u16, Proxy)>,
+    /// Between each role and the broker, with the port that the role is given.
+    proxies: BTreeMap<&'static str, (u16, Proxy)>,
     /// What each process of this run logged, those that have ended included.
     logs: Vec<(&'static str, Arc<Mutex<String>>)>,
     peaks: BTreeMap<u32, u64>,
@@ -53,9 +53,9 @@ impl Installation {
             Bus::Embedded => String::new(),
             Bus::Kafka => std::env::var("LAPWING_TEST_KAFKA").expect("no broker: use `make faults`"),
         };
-        let proxy = match bus {
-            Bus::Embedded => None,
-            Bus::Kafka => Some(proxy().await),
+        let proxies = match bus {
+            Bus::Embedded => BTreeMap::new(),
+            Bus::Kafka => proxies().await,
         };
         let mut installation = Self {
             bus,
@@ -63,7 +63,7 @@ impl Installation {
             broker,
             ports: BTreeMap::new(),
             running: BTreeMap::new(),
-            proxy,
+            proxies,
             logs: Vec::new(),
             peaks: BTreeMap::new(),
             healed: Instant::now(),
@@ -77,7 +77,7 @@ impl Installation {
     pub fn roles(&self) -> &'static [&'static str] {
         match self.bus {
             Bus::Embedded => &["up"],
-            Bus::Kafka => &["ingest", "store", "detector"],
+            Bus::Kafka => &SERVICES,
         }
     }
 
@@ -106,8 +106,8 @@ impl Installation {
             ("LAPWING__SERVER__LISTEN", format!("127.0.0.1:{port}")),
             ("LAPWING__SECRETS__PSEUDONYM_KEYS_FILE", keys.to_str().unwrap().to_owned()),
         ];
-        if let Some((port, _)) = &self.proxy {
-            let brokers = if role_of(name) == "ingest" { format!("127.0.0.1:{port}") } else { self.broker.clone() };
+        if let Some((port, _)) = self.proxies.get(role_of(name)) {
+            let brokers = format!("127.0.0.1:{port}");
             environment.extend([("LAPWING__BUS__KIND", "kafka".to_owned()), ("LAPWING__BUS__KAFKA__BROKERS", brokers)]);
         }
         environment
@@ -174,9 +174,9 @@ impl Installation {
         assert!(self.terminate(name), "{name} did not end well");
     }
 
-    /// What is between ingest and the broker becomes so.
-    pub fn network(&mut self, network: Network) {
-        let (_, proxy) = self.proxy.as_ref().expect("there is a network over Kafka only");
+    /// What is between a role and the broker becomes so.
+    pub fn network(&mut self, role: &str, network: Network) {
+        let (_, proxy) = self.proxies.get(role).expect("there is a network over Kafka only");
         proxy.becomes(network);
         self.healed = Instant::now();
     }
@@ -308,6 +308,9 @@ impl Installation {
     }
 }
 
+/// What runs over Kafka, a process each.
+const SERVICES: [&str; 3] = ["ingest", "store", "detector"];
+
 /// So many lines of each log are shown after a failure.
 const LAST_LINES: usize = 60;
 
@@ -315,13 +318,18 @@ fn role_of(name: &'static str) -> &'static str {
     name.split('-').next().unwrap()
 }
 
-/// Between the two ports of the broker's second listener, with the one that clients are to use.
-async fn proxy() -> (u16, Proxy) {
+/// Between the two ports of each of the broker's further listeners, with the one that clients are to use.
+async fn proxies() -> BTreeMap<&'static str, (u16, Proxy)> {
     let folder = std::env::var("LAPWING_TEST_KAFKA_DIR").expect("no broker: use `make faults`");
     let ports = std::fs::read_to_string(PathBuf::from(folder).join("proxied")).unwrap();
-    let (to, listen) = ports.trim().split_once(' ').unwrap();
-    let listen = listen.parse().unwrap();
-    (listen, Proxy::start(listen, to.parse().unwrap()).await)
+    let mut proxies = BTreeMap::new();
+    for (role, ports) in SERVICES.into_iter().zip(ports.lines()) {
+        let (to, listen) = ports.split_once(' ').unwrap();
+        let listen = listen.parse().unwrap();
+        proxies.insert(role, (listen, Proxy::start(listen, to.parse().unwrap()).await));
+    }
+    assert_eq!(proxies.len(), SERVICES.len(), "the broker has a listener for each service");
+    proxies
 }
 
 fn from_beginning(topic: &str) -> Subscription {

@@ -13,8 +13,8 @@
 #   LAPWING_TEST_KAFKA           127.0.0.1:PORT
 #   LAPWING_TEST_KAFKA_DIR       the DIR for stop, kill and start
 #
-# DIR/proxied has two ports, for tests that put a proxy between: one on which the broker listens besides PORT, and the
-# one that it tells to whoever comes that way.
+# DIR/proxied has two ports a line, for tests that put proxies between: one on which the broker listens besides PORT, and
+# the one that it tells to whoever comes that way. There are three lines.
 #
 # Exit codes: 64 wrong use, 69 Java, Maven or Maven's registry is not there, 70 the broker did not start.
 
@@ -87,16 +87,22 @@ running() { # DIR
 }
 
 write_properties() { # DIR PORT
-    local controller_port direct_port proxy_port
+    local controller_port way direct_port proxy_port listeners="" advertised="" protocols=""
     controller_port=$(free_port)
-    [ -f "$1/proxied" ] || echo "$(free_port) $(free_port)" >"$1/proxied"
-    read -r direct_port proxy_port <"$1/proxied"
+    [ -f "$1/proxied" ] || for way in 1 2 3; do echo "$(free_port) $(free_port)"; done >"$1/proxied"
+    way=0
+    while read -r direct_port proxy_port; do
+        way=$((way + 1))
+        listeners+=,PROXIED$way://127.0.0.1:$direct_port
+        advertised+=,PROXIED$way://127.0.0.1:$proxy_port
+        protocols+=,PROXIED$way:PLAINTEXT
+    done <"$1/proxied"
     cat >"$1/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$2,PROXIED://127.0.0.1:$direct_port,CONTROLLER://127.0.0.1:$controller_port
-advertised.listeners=PLAINTEXT://127.0.0.1:$2,PROXIED://127.0.0.1:$proxy_port
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$2$listeners,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$2$advertised
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT$protocols,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:$controller_port

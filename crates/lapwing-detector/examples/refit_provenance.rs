@@ -7,13 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-use lapwing_detector::behaviour::{AgentModel, Call, Digest, INPUTS, ModelConfig, Trace, TraceLimits};
+use lapwing_detector::behaviour::{AgentModel, BIAS, INPUTS, ModelConfig};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+
+mod prepared;
 
 const N: usize = INPUTS.len();
 
@@ -21,18 +23,6 @@ const N: usize = INPUTS.len();
 struct Label {
     trace_id: String,
     label: Option<u8>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    trace_id: String,
-    agent: String,
-    #[serde(default)]
-    tool: String,
-    #[serde(default)]
-    args: Value,
-    prompt: Option<String>,
-    output_snippet: Option<String>,
 }
 
 /// A session as the fit sees it.
@@ -78,52 +68,24 @@ fn read_labels(path: &Path) -> Result<BTreeMap<String, u8>, Box<dyn Error>> {
 }
 
 fn read_folder(folder: &Path, labels: &BTreeMap<String, u8>, into: &mut Vec<Session>) -> Result<(), Box<dyn Error>> {
-    let mut tests: Vec<_> = fs::read_dir(folder)?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
-    tests.sort();
-    for set in tests.iter().filter_map(|name| name.strip_suffix(".test.jsonl")) {
-        let test = read(&folder.join(format!("{set}.test.jsonl")))?;
-        if !test.iter().any(|(id, ..)| labels.contains_key(id)) {
+    let unknown = AgentModel::fit(&[], &ModelConfig::default());
+    for set in prepared::sets(folder)? {
+        let test = prepared::read(&folder.join(format!("{set}.test.jsonl")))?;
+        if !test.iter().any(|session| labels.contains_key(&session.id)) {
             continue;
         }
-        let mut by_agent: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
-        for (_, agent, digest) in read(&folder.join(format!("{set}.history.jsonl")))? {
-            by_agent.entry(agent).or_default().push(digest);
-        }
-        let config = ModelConfig::default();
-        let models: BTreeMap<_, _> = by_agent.into_iter().map(|(a, h)| (a, AgentModel::fit(&h, &config))).collect();
-        let unknown = AgentModel::fit(&[], &config);
-        for (id, suite, digest) in test {
-            let Some(label) = labels.get(&id) else { continue };
+        let models = prepared::models(folder, &set)?;
+        for session in test {
+            let Some(label) = labels.get(&session.id) else { continue };
             // Half of the sessions stand for agents without a history.
-            let known = models.get(&suite).filter(|_| into.len().is_multiple_of(2)).unwrap_or(&unknown);
-            let calls = known.inputs(&digest);
+            let known = models.get(&session.agent).filter(|_| into.len().is_multiple_of(2)).unwrap_or(&unknown);
+            let calls = known.inputs(&session.digest);
             if !calls.is_empty() {
-                into.push(Session { id, suite, hijacked: *label == 1, calls, weight: 1.0 });
+                into.push(Session { id: session.id, suite: session.agent, hijacked: *label == 1, calls, weight: 1.0 });
             }
         }
     }
     Ok(())
-}
-
-/// A trace, read: id, agent, digest.
-type Read = (String, String, Digest);
-
-/// Reads the traces of a file.
-fn read(path: &Path) -> Result<Vec<Read>, Box<dyn Error>> {
-    let mut traces: Vec<(String, String, Trace)> = Vec::new();
-    for line in BufReader::new(File::open(path)?).lines() {
-        let line: Line = serde_json::from_str(&line?)?;
-        if traces.last().is_none_or(|(id, ..)| *id != line.trace_id) {
-            traces.push((line.trace_id, line.agent, Trace::new(TraceLimits::default())));
-        }
-        let Some((_, _, trace)) = traces.last_mut() else { continue };
-        if let Some(prompt) = &line.prompt {
-            trace.prompt(prompt);
-        }
-        let output = line.output_snippet.as_deref().unwrap_or_default();
-        trace.call(&Call { tool: &line.tool, args: &line.args, output });
-    }
-    Ok(traces.into_iter().map(|(id, agent, trace)| (id, agent, trace.digest())).collect())
 }
 
 /// Makes each suite and each class of it weigh alike, a thousand sessions together.
@@ -162,7 +124,7 @@ fn bounds(name: &str) -> (f64, f64) {
 
 /// Maximizes the penalized likelihood of the labels by projected gradient steps (Adam).
 fn fit<'a>(sessions: impl Iterator<Item = &'a Session> + Clone) -> Fit {
-    let mut w: Fit = std::array::from_fn(|i| if i < N { f64::from(INPUTS[i].1) } else { -4.6 });
+    let mut w: Fit = std::array::from_fn(|i| if i < N { f64::from(INPUTS[i].1) } else { f64::from(BIAS) });
     let (mut mean, mut square) = ([0.0; N + 1], [0.0; N + 1]);
     for step in 1..=STEPS {
         let mut gradient: Fit = std::array::from_fn(|i| if i < N { RIDGE * w[i] } else { 0.0 });
@@ -211,7 +173,7 @@ fn figures(sessions: &[&Session], w: &Fit) -> (f64, f64) {
 }
 
 fn report(sessions: &[Session], out: &mut impl Write) -> io::Result<()> {
-    let in_force: Fit = std::array::from_fn(|i| if i < N { f64::from(INPUTS[i].1) } else { -4.6 });
+    let in_force: Fit = std::array::from_fn(|i| if i < N { f64::from(INPUTS[i].1) } else { f64::from(BIAS) });
     let all = fit(sessions.iter());
     writeln!(out, "{:14} in force, fitted on all {} sessions", "", sessions.len())?;
     for (i, (name, weight)) in INPUTS.iter().enumerate() {

@@ -135,7 +135,7 @@ impl Detector {
         parts.put("alerted", 2, &self.alerted);
         parts.put("silenced", 1, &self.silenced);
         parts.put("feedback", 1, &self.feedback);
-        parts.put("watch", 6, &self.watch);
+        parts.put("watch", 7, &self.watch);
         let baselines = self.baselines.iter().map(|baseline| (baseline.identity(), baseline.learned()));
         parts.put("baselines", 2, &baselines.collect::<BTreeMap<_, _>>());
         let thresholds = self.thresholds.iter().map(|threshold| (threshold.identity(), threshold.held()));
@@ -155,7 +155,7 @@ impl Detector {
         detector.alerted = parts.take("alerted", 2).unwrap_or_default();
         detector.silenced = parts.take("silenced", 1).unwrap_or_default();
         detector.feedback = parts.take("feedback", 1).unwrap_or_default();
-        detector.watch = parts.take("watch", 6).unwrap_or_default();
+        detector.watch = parts.take("watch", 7).unwrap_or_default();
         detector.watch.refit(&detector.config.behaviour);
         let mut learned: BTreeMap<String, Learned> = parts.take("baselines", 2).unwrap_or_default();
         for baseline in &mut detector.baselines {

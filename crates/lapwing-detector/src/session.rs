@@ -36,6 +36,8 @@ pub(crate) struct Session {
 }
 
 const NOTHING: &Value = &Value::Null;
+/// Stands for the user where none is named: all such sessions of an agent of a tenant teach as one.
+const NOBODY: Term = 0;
 /// Steps of one session whose events are remembered.
 const MAX_STEPS: usize = 400;
 
@@ -108,9 +110,9 @@ impl Session {
         self.calls.get(at).and_then(|step| self.steps.get(usize::from(*step))).or(self.steps.last())
     }
 
-    /// The user whose session it is, hashed.
-    pub(crate) fn user(&self) -> Option<Term> {
-        self.envelope.event().user_id().map(term_of)
+    /// Whose session it is, hashed: the user's, or that of all whom nobody names.
+    pub(crate) fn user(&self) -> Term {
+        self.envelope.event().user_id().map_or(NOBODY, term_of)
     }
 
     /// Whether there was any tool call.

@@ -25,6 +25,8 @@ pub(crate) enum Tail {
     Heavy,
 }
 
+/// Standard deviations that bound the count of a tail in 49 of 50 samples.
+const SURE: f64 = 2.0;
 /// Below this many scores the tail's shape is not estimated.
 const MIN_TAIL: usize = 10;
 
@@ -60,6 +62,15 @@ impl Calibration {
     /// The conformal p-value: valid, with ties counted against the alarm.
     pub(crate) fn p(&self, score: f32) -> f64 {
         (self.at_least(score) + 1.0) / (self.size() + 1.0)
+    }
+
+    /// As [`Self::p`], but for this history and not for the average one: the history is a sample, and with chance in its
+    /// favour the promise would be broken for as long as it is in force (training-conditional validity: Vovk, 2012).
+    /// The upper bound of the count, which holds in 49 of 50 histories.
+    pub(crate) fn sure_p(&self, score: f32) -> f64 {
+        let (size, above) = (self.size(), self.at_least(score));
+        let spread = (above * (1.0 - above / size.max(above).max(1.0))).max(0.0).sqrt();
+        ((above + SURE * spread + 1.0) / (size + 1.0)).min(1.0)
     }
 
     /// A continuous version of [`Self::p`]: ties count in full, between two scores it is interpolated, and beyond
@@ -112,6 +123,16 @@ mod tests {
         for (score, p) in [(0.0, 1.0), (50.0, 0.51), (99.0, 0.02), (100.0, 0.01)] {
             assert!((c.p(score) - p).abs() < 1e-9, "{score}");
         }
+    }
+
+    #[test]
+    fn the_sure_p_is_above_the_other_and_can_be_as_small() {
+        let c = alike((1..=999).map(|i| i as f32));
+        for score in [1.0, 500.0, 980.0, 999.0] {
+            assert!(c.sure_p(score) >= c.p(score) && c.sure_p(score) <= 1.0, "{score}");
+        }
+        assert!((c.sure_p(980.0) - (20.0 + SURE * 19.6f64.sqrt() + 1.0) / 1000.0).abs() < 1e-4);
+        assert_eq!(c.sure_p(1000.0), c.p(1000.0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One tool call as the models see it, and the facts that follow from the tool's name and its arguments alone.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::lexicon::{self, Acts, stem};
@@ -101,13 +103,13 @@ pub(crate) struct Unit<'a> {
     /// The terms of its words, in order.
     pub(crate) terms: Vec<Term>,
     /// How it was written, for the explanation.
-    pub(crate) text: &'a str,
+    pub(crate) text: Cow<'a, str>,
 }
 
 impl Unit<'_> {
     /// Whether it is an address on the web.
     pub(crate) fn is_link(&self) -> bool {
-        self.kind == UnitKind::Identifier && is_domain(self.text) && !is_file(self.text)
+        self.kind == UnitKind::Identifier && is_domain(&self.text) && !is_file(&self.text)
     }
 }
 
@@ -122,6 +124,8 @@ pub(crate) enum UnitKind {
     Phrase,
     /// One word.
     Word,
+    /// A number where an id belongs (`file_id: 13`): it names something, but other things have it as well.
+    Number,
     /// Eight words or more.
     Text,
 }
@@ -132,7 +136,7 @@ impl UnitKind {
         match self {
             UnitKind::Identifier => 1.0,
             UnitKind::Phrase | UnitKind::Text => 0.7,
-            UnitKind::Mention => 0.5,
+            UnitKind::Mention | UnitKind::Number => 0.5,
             UnitKind::Word => 0.4,
         }
     }
@@ -145,22 +149,22 @@ const MAX_LEAF_LEXEMES: usize = 400;
 const PHRASE_WORDS: usize = 7;
 const MAX_DEPTH: usize = 16;
 
-/// The pieces of a call's arguments. Numbers, dates, booleans and null say nothing about their origin.
+/// The pieces of a call's arguments. Amounts, dates, booleans and null say nothing about their origin.
 pub(crate) fn units(args: &Value) -> Vec<Unit<'_>> {
     let mut found = Vec::new();
     let mut leaves = 0;
-    walk(args, 0, MAX_DEPTH, &mut leaves, &mut found);
+    walk(args, "", MAX_DEPTH, &mut leaves, &mut found);
     found
 }
 
-fn walk<'a>(value: &'a Value, key: Term, depth: usize, leaves: &mut usize, found: &mut Vec<Unit<'a>>) {
+fn walk<'a>(value: &'a Value, key: &str, depth: usize, leaves: &mut usize, found: &mut Vec<Unit<'a>>) {
     if depth == 0 || *leaves >= MAX_LEAVES {
         return;
     }
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                walk(value, term_of(name), depth - 1, leaves, found);
+                walk(value, name, depth - 1, leaves, found);
             }
         }
         Value::Array(items) => {
@@ -172,15 +176,36 @@ fn walk<'a>(value: &'a Value, key: Term, depth: usize, leaves: &mut usize, found
             *leaves += 1;
             leaf(text, key, found);
         }
+        Value::Number(number) if names_one(key) => {
+            *leaves += 1;
+            let text = number.to_string();
+            let terms = vec![term_of(&text)];
+            found.push(Unit { key: term_of(key), kind: UnitKind::Number, terms, text: Cow::Owned(text) });
+        }
         Value::Number(_) | Value::Bool(_) | Value::Null => {}
     }
 }
 
-fn leaf<'a>(text: &'a str, key: Term, found: &mut Vec<Unit<'a>>) {
+/// Whether an argument of this name is told a thing by its number: `id`, `fileId`, `invoice_number`.
+fn names_one(key: &str) -> bool {
+    let last = words_of(key).pop();
+    last.is_some_and(|last| {
+        matches!(last.as_str(), "id" | "ids" | "uid" | "number" | "no" | "nr" | "ref" | "reference")
+    })
+}
+
+fn leaf<'a>(text: &'a str, name: &str, found: &mut Vec<Unit<'a>>) {
+    let key = term_of(name);
     let all: Vec<Lexeme<'a>> = lexemes(text).take(MAX_LEAF_LEXEMES).collect();
-    let name = if all.len() > PHRASE_WORDS { UnitKind::Mention } else { UnitKind::Identifier };
+    let kind = if all.len() > PHRASE_WORDS { UnitKind::Mention } else { UnitKind::Identifier };
     for id in all.iter().filter(|l| l.shape == Shape::Identifier).take(MAX_LEAVES) {
-        found.push(Unit { key, kind: name, terms: vec![id.term], text: id.text });
+        found.push(Unit { key, kind, terms: vec![id.term], text: Cow::Borrowed(id.text) });
+    }
+    if let [only] = &all[..]
+        && only.shape == Shape::Quantity
+        && names_one(name)
+    {
+        found.push(Unit { key, kind: UnitKind::Number, terms: vec![only.term], text: Cow::Borrowed(only.text) });
     }
     let words = all.iter().filter(|l| l.shape == Shape::Word).count();
     if words == 0 {
@@ -191,7 +216,7 @@ fn leaf<'a>(text: &'a str, key: Term, found: &mut Vec<Unit<'a>>) {
         2..=PHRASE_WORDS => UnitKind::Phrase,
         _ => UnitKind::Text,
     };
-    found.push(Unit { key, kind, terms: all.iter().map(|l| l.term).collect(), text });
+    found.push(Unit { key, kind, terms: all.iter().map(|l| l.term).collect(), text: Cow::Borrowed(text) });
 }
 
 #[cfg(test)]
@@ -220,7 +245,7 @@ mod tests {
     fn arguments_fall_into_pieces_that_can_have_an_origin() {
         let args =
             json!({"to": ["jay@x.com"], "n": 3, "day": "2024-05-15", "body": "see www.xyz.com/a now", "who": "Alice"});
-        let mut kinds: Vec<_> = units(&args).iter().map(|u| (u.text.to_owned(), u.kind)).collect();
+        let mut kinds: Vec<_> = units(&args).iter().map(|u| (u.text.clone().into_owned(), u.kind)).collect();
         kinds.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(
             kinds,
@@ -231,6 +256,14 @@ mod tests {
                 ("xyz.com/a".to_owned(), UnitKind::Identifier),
             ]
         );
+    }
+
+    #[test]
+    fn a_number_is_a_piece_only_where_an_id_belongs() {
+        let args = json!({"file_id": "13", "invoiceNumber": 7, "amount": 50, "day": "2024-05-15", "count": "3"});
+        let mut numbers: Vec<_> = units(&args).into_iter().map(|u| (u.text.into_owned(), u.kind)).collect();
+        numbers.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(numbers, [("13".to_owned(), UnitKind::Number), ("7".to_owned(), UnitKind::Number)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::trace::Trace;
 const HINT: f32 = 0.5;
 
 /// Number of features that need no history.
-pub(crate) const STATIC: usize = 15;
+pub(crate) const STATIC: usize = 16;
 
 /// The features of one call. See [`Feature`] for the positions.
 pub(crate) type Features = [f32; STATIC];
@@ -52,6 +52,8 @@ pub(crate) enum Feature {
     Sanctioned,
     /// The call acts, and the prompt does not ask for it.
     Unasked,
+    /// Such a call, and the order names the tool's verb and its nouns.
+    OrderUnasked,
 }
 
 /// A call with the origins of its pieces, to be put into numbers.
@@ -84,10 +86,15 @@ impl Found<'_, '_, '_> {
         }
         let (prompt_verb, prompt_noun) = self.prompted();
         let asked = 0.25 * prompt_verb + 0.25 * prompt_noun + 0.5 * prompt_verb * prompt_noun;
+        let unasked = acts * (1.0 - asked);
+        if let Some((order, _, verb, noun)) = order {
+            let noun = if self.tool.nouns.is_empty() { verb } else { noun };
+            set(F::OrderUnasked, unasked * verb * noun * order.plain);
+        }
         let prose = self.prose();
         set(F::Prose, prose);
-        set(F::ProseActs, prose * acts * (1.0 - asked));
-        set(F::Unasked, acts * (1.0 - asked));
+        set(F::ProseActs, prose * unasked);
+        set(F::Unasked, unasked);
         set(F::Writes, writes);
         set(F::Leaves, leaves);
         set(F::PromptVerb, prompt_verb);
@@ -128,19 +135,23 @@ impl Found<'_, '_, '_> {
     /// The heaviest piece out of a sentence of an output.
     fn prose(&self) -> f32 {
         let foreign = self.units.iter().zip(self.places).filter(|(_, p)| matches!(p.origin, Origin::Output(_)));
+        let foreign = foreign.filter(|(unit, _)| unit.kind != UnitKind::Number);
         foreign.map(|(unit, place)| unit.kind.weight() * place.prose()).fold(0.0, f32::max)
     }
 
     fn prompt_pieces(&self) -> f32 {
         let index = self.trace.index();
-        let sum: f32 = self
-            .pieces()
+        // That the user did not say the number of a thing says nothing.
+        let counts = |(unit, origin): &(&Unit<'_>, Origin)| unit.kind != UnitKind::Number || *origin == Origin::Prompt;
+        let pieces: Vec<_> = self.pieces().filter(counts).collect();
+        let sum: f32 = pieces
+            .iter()
             .map(|(u, o)| match u.kind {
                 UnitKind::Text => index.prompt_share(&u.terms),
-                _ => f32::from(o == Origin::Prompt),
+                _ => f32::from(*o == Origin::Prompt),
             })
             .sum();
-        if self.units.is_empty() { 0.0 } else { sum / self.units.len() as f32 }
+        if pieces.is_empty() { 0.0 } else { sum / pieces.len() as f32 }
     }
 
     /// The order that fits the call best, with how well its values, its verb and its nouns fit.
@@ -175,8 +186,9 @@ impl Found<'_, '_, '_> {
         let counts = |u: &Unit<'_>, place: &Place| match (place.origin, u.kind) {
             // What only speaks of acting counts for what it was the first to name.
             (origin, _) if order.hints() => f32::from(origin == Origin::Output(order.source)) * place.prose(),
-            // An order may name a target that the user named as well: half as telling, but not nothing.
-            (Origin::Prompt, UnitKind::Identifier) => 0.5,
+            // An order may name a target that the user named as well: half as telling, but not nothing, and more if the
+            // order speaks to a machine and against its task.
+            (Origin::Prompt, UnitKind::Identifier) => 0.5 + 0.5 * order.addressed.min(order.overrides),
             (Origin::Prompt, _) => 0.0,
             _ => 1.0,
         };
@@ -226,25 +238,26 @@ fn share<T>(of: &[T], holds: impl Fn(&T) -> bool) -> f32 {
 pub const INPUTS: [(&str, f32); STATIC + 2] = [
     ("OrderValue", 1.5),
     ("OrderVerb", 0.7),
-    ("OrderNoun", 0.2),
-    ("Addressed", 0.5),
-    ("Overrides", 0.8),
-    ("Plain", 0.9),
-    ("OrderActs", 1.0),
-    ("Prose", 1.4),
-    ("ProseActs", 2.0),
-    ("Writes", 0.2),
-    ("Leaves", 0.8),
-    ("PromptVerb", -0.5),
-    ("PromptPieces", -1.9),
-    ("Sanctioned", -1.6),
+    ("OrderNoun", 0.5),
+    ("Addressed", 0.4),
+    ("Overrides", 0.75),
+    ("Plain", 0.65),
+    ("OrderActs", 2.2),
+    ("Prose", 1.6),
+    ("ProseActs", 1.4),
+    ("Writes", 0.1),
+    ("Leaves", 0.5),
+    ("PromptVerb", -0.4),
+    ("PromptPieces", -2.3),
+    ("Sanctioned", -2.4),
     ("Unasked", 0.0), // counts for consistency
-    ("UnexpectedAct", 1.8),
-    ("RareEdge", 1.5),
+    ("OrderUnasked", 1.4),
+    ("UnexpectedAct", 1.3),
+    ("RareEdge", 0.5),
 ];
 
 /// The log-odds of a call that has nothing about it.
-const BIAS: f32 = -4.6;
+pub const BIAS: f32 = -3.9;
 
 /// The values of [`INPUTS`] for one call. `unexpected` and `rare_edge` come from the agent's history, 0.5 and 0
 /// without one.

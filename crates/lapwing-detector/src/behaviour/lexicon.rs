@@ -30,6 +30,10 @@ impl Acts {
         Acts(self.0 | other.0)
     }
 
+    pub(crate) const fn and(self, other: Acts) -> Acts {
+        Acts(self.0 & other.0)
+    }
+
     pub(crate) const fn without(self, other: Acts) -> Acts {
         Acts(self.0 & !other.0)
     }

@@ -23,7 +23,7 @@ mod trace;
 
 pub use call::Call;
 pub(crate) use call::ToolName;
-pub use features::INPUTS;
+pub use features::{BIAS, INPUTS};
 pub(crate) use lexicon::Acts;
 pub use model::{AgentModel, Assessment, Channel, ModelConfig};
 pub(crate) use nearest::nearest;

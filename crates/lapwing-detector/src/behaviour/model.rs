@@ -57,6 +57,7 @@ struct Scores {
     /// Whether there was anything whose origin could be asked for.
     traceable: bool,
     consistency: f32,
+    exposure: f32,
 }
 
 /// What the model says of a session.
@@ -130,6 +131,7 @@ impl Learned {
             provenance,
             call,
             traceable: !digest.prompt.is_empty() || digest.calls.iter().any(|c| !c.edges.is_empty()),
+            exposure: digest.exposure,
             consistency: digest.consistency + FAN_OUT * self.habits.fan_out(&digest.fans) + self.unasked(digest),
         }
     }
@@ -217,7 +219,7 @@ impl AgentModel {
     fn p(&self, score: f64) -> f64 {
         let n = self.combined.size();
         if n >= ENOUGH {
-            return self.combined.p(score as f32);
+            return self.combined.sure_p(score as f32);
         }
         let own = self.combined.smooth_p(score as f32, Tail::Light);
         (n * own + PRIOR_SESSIONS * at_large(score)) / (n + PRIOR_SESSIONS)
@@ -227,7 +229,7 @@ impl AgentModel {
     /// a rare mean: how many tools its kind of work needs is the first thing to change when work changes.
     fn floor(&self, scores: &Scores) -> f64 {
         let order_alone = self.calibration.long && !scores.traceable;
-        if order_alone { self.calibration.steady.p(scores.surprise.steady) } else { 0.0 }
+        if order_alone { self.calibration.steady.sure_p(scores.surprise.steady) } else { 0.0 }
     }
 
     /// Scores a whole session.
@@ -301,10 +303,15 @@ impl Channels {
     fn tails(&self, s: &Scores) -> [f64; 3] {
         let sequence = self.sequence.smooth_p(strangeness(&s.surprise, self.long), Tail::Heavy);
         let provenance = if s.traceable { blended(&self.provenance, s.provenance) } else { 1.0 };
+        let provenance = provenance.min(TURNED_AWAY.powf(s.exposure.into()));
         let consistency = blend(&self.consistency, s.consistency, Tail::Heavy, consistency_prior(s.consistency));
         [sequence, provenance, consistency]
     }
 }
+
+/// The tail probability of a session that was turned away from its task and did nothing that shows it: too high to
+/// alarm, low enough to rank it above those that saw no order at all.
+const TURNED_AWAY: f64 = 0.06;
 
 /// Sessions that the built-in idea of a normal logit counts for, next to the agent's own.
 const PRIOR_SESSIONS: f64 = 60.0;

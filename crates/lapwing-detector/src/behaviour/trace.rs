@@ -3,6 +3,8 @@
 //! Owns the order of things: a call is read against what came *before* it, then its arguments and its output
 //! are learned. Keeps hashes and numbers, never text, and a bounded number of both.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +24,7 @@ pub struct TraceLimits {
     pub calls: usize,
     /// Words and word pairs whose origin is remembered. Default 8192, about 100 KiB.
     pub terms: usize,
-    /// Orders found in tool output that are remembered, the newest. Default 24.
+    /// Orders found in tool output that are remembered, the strongest. Default 24.
     pub orders: usize,
 }
 
@@ -78,7 +80,7 @@ impl Digest {
 pub struct Reading<'a> {
     pub(crate) digest: CallDigest,
     /// The piece of the arguments that weighs most against the call, and where it came from.
-    pub(crate) piece: Option<(&'a str, Origin)>,
+    pub(crate) piece: Option<(Cow<'a, str>, Origin)>,
     /// The call whose output orders this one.
     pub(crate) ordered_by: Option<u8>,
 }
@@ -97,7 +99,7 @@ pub struct Trace {
     /// Whether the user's words named what each source was asked for.
     asked: Vec<bool>,
     orders: Vec<Order>,
-    exposure: f32,
+    exposure: Exposure,
     /// Tools of the calls before a sleep, of which no more is kept than of the one that weighed most.
     earlier: Vec<Term>,
     heaviest: Option<(usize, CallDigest)>,
@@ -127,7 +129,7 @@ impl Trace {
             sources: Vec::new(),
             asked: Vec::new(),
             orders: Vec::new(),
-            exposure: 0.0,
+            exposure: Exposure::default(),
             earlier: Vec::new(),
             heaviest: None,
             calls: Vec::new(),
@@ -141,6 +143,7 @@ impl Trace {
         for lexeme in lexemes(text).take(2_000) {
             let word = word_of(&lexeme);
             self.prompt_acts = self.prompt_acts.union(word.about);
+            self.exposure.asked(word.acts);
             self.delegated |= word.plays(Role::DELEGATES);
             let whole = std::iter::once(stem_term(lexeme.text));
             for found in whole.chain(parts(&lexeme).map(stem_term)) {
@@ -160,6 +163,7 @@ impl Trace {
         let reading = self.read(&tool, &units);
         let asked = units.iter().any(|u| self.place(u).origin == Origin::Prompt);
         self.consistency.call(&tool, call.args, &units, &self.index);
+        self.exposure.goes_on(tool.acts);
         if self.calls.len() < self.limits.calls {
             self.calls.push(reading.digest.clone());
         }
@@ -190,10 +194,12 @@ impl Trace {
         }
         for order in orders(&sentences, at, &self.index) {
             if !order.hints() {
-                self.exposure = self.exposure.max(order.addressed * order.overrides);
+                self.exposure.sees(order.addressed * order.overrides);
             }
             if self.orders.len() >= self.limits.orders {
-                self.orders.remove(self.orders.iter().position(Order::hints).unwrap_or(0));
+                let weaker = |a: &usize, b: &usize| self.orders[*a].strength().total_cmp(&self.orders[*b].strength());
+                let weakest = (0..self.orders.len()).min_by(weaker).unwrap_or(0);
+                self.orders.remove(weakest);
             }
             self.orders.push(order);
         }
@@ -203,16 +209,19 @@ impl Trace {
         let places: Vec<Place> = units.iter().map(|u| self.place(u)).collect();
         let found = Found { tool, units, places: &places, trace: self };
         let (features, ordered_by) = found.features();
-        let edges = units.iter().zip(&places).take(MAX_EDGES);
+        let named = units.iter().zip(&places).filter(|(unit, _)| unit.kind != UnitKind::Number);
+        let edges = named.take(MAX_EDGES);
         let edges = edges.map(|(unit, place)| self.edge(tool, unit, place.origin)).collect();
         let digest = CallDigest { tool: tool.term, features, edges };
-        let piece = found.offending().map(|at| (units[at].text, places[at].origin));
+        let piece = found.offending().map(|at| (units[at].text.clone(), places[at].origin));
         Reading { digest, piece, ordered_by }
     }
 
     fn place(&self, unit: &Unit<'_>) -> Place {
         match unit.kind {
-            UnitKind::Identifier | UnitKind::Mention | UnitKind::Word => self.index.place(unit.terms[0]),
+            UnitKind::Identifier | UnitKind::Mention | UnitKind::Word | UnitKind::Number => {
+                self.index.place(unit.terms[0])
+            }
             UnitKind::Phrase => self.index.place_of_phrase(&unit.terms),
             UnitKind::Text => Place::UNSEEN,
         }
@@ -314,8 +323,51 @@ impl Trace {
             calls: self.all_calls(),
             consistency: self.consistency.score(),
             fans: self.consistency.fans(),
-            exposure: self.exposure,
+            exposure: self.exposure.weight(),
         }
+    }
+}
+
+/// What a session did after an output spoke to the machine and against its task.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Exposure {
+    /// 0–1: how much the strongest order spoke so, followed or not.
+    seen: f32,
+    /// Whether a call came after that output.
+    went_on: bool,
+    /// What the prompt asks to be changed, and what was.
+    asked: Acts,
+    done: Acts,
+}
+
+impl Exposure {
+    const CHANGES: Acts = Acts::CREATE.union(Acts::UPDATE).union(Acts::DELETE).union(Acts::PAY);
+
+    fn asked(&mut self, acts: Acts) {
+        self.asked = self.asked.union(acts);
+    }
+
+    fn goes_on(&mut self, acts: Acts) {
+        self.went_on = true;
+        self.done = self.done.union(acts);
+    }
+
+    fn sees(&mut self, strength: f32) {
+        if strength >= self.seen && strength > 0.0 {
+            (self.seen, self.went_on) = (strength, false);
+        }
+    }
+
+    /// 0–1: a session that ends with such an output, and what the user asked for undone, was turned away from its task,
+    /// whatever it did that is not on record.
+    fn weight(&self) -> f32 {
+        let undone = self.asked.overlaps(Self::CHANGES) && !self.asked.overlaps(self.done.and(Self::CHANGES));
+        let turned = match (self.went_on, undone) {
+            (false, true) => 1.0,
+            (false, false) => 0.4,
+            (true, _) => 0.15,
+        };
+        self.seen * turned
     }
 }
 

@@ -249,18 +249,7 @@ impl<'d> Reader<'d> {
         }
         for rule in collection.correlations {
             let extension = self.extension(&rule.custom_attributes, document);
-            let head = head(
-                Named {
-                    id: &rule.id,
-                    name: &rule.name,
-                    title: &rule.title,
-                    description: &rule.description,
-                    level: rule.level,
-                    tags: &rule.tags,
-                },
-                extension,
-                document,
-            );
+            let head = RuleHead::of(Named::from(&rule), extension, document);
             self.correlations.retain(|(other, ..)| other.key != head.key);
             self.correlations.push((head, rule, document));
         }
@@ -268,18 +257,7 @@ impl<'d> Reader<'d> {
 
     fn rule(&mut self, rule: SigmaRule, document: &'d Document<'d>) {
         let extension = self.extension(&rule.custom_attributes, document);
-        let mut head = head(
-            Named {
-                id: &rule.id,
-                name: &rule.name,
-                title: &rule.title,
-                description: &rule.description,
-                level: rule.level,
-                tags: &rule.tags,
-            },
-            extension,
-            document,
-        );
+        let mut head = RuleHead::of(Named::from(&rule), extension, document);
         let source = &rule.logsource;
         let service = source.service.as_deref().and_then(|name| SERVICES.iter().find(|service| **service == name));
         match service {
@@ -402,6 +380,7 @@ fn engine() -> Engine {
     engine
 }
 
+/// What rules and correlations are called by.
 struct Named<'a> {
     id: &'a Option<String>,
     name: &'a Option<String>,
@@ -411,28 +390,45 @@ struct Named<'a> {
     tags: &'a [String],
 }
 
-fn head(named: Named<'_>, extension: Extension, document: &Document<'_>) -> RuleHead {
-    let key = named.id.as_ref().or(named.name.as_ref()).map_or(named.title, String::as_str).to_owned();
-    let place = document.fault("title:", "");
-    RuleHead {
-        detection: extension.detection.or_else(|| named.name.clone()).unwrap_or_else(|| key.clone()),
-        key,
-        name: named.name.clone(),
-        title: named.title.to_owned(),
-        description: named.description.as_ref().map(|text| text.trim().trim_end_matches('.').to_owned()),
-        severity: match named.level {
-            Some(Level::Informational) => Severity::Info,
-            Some(Level::Low) => Severity::Low,
-            Some(Level::Medium) | None => Severity::Medium,
-            Some(Level::High) => Severity::High,
-            Some(Level::Critical) => Severity::Critical,
-        },
-        tags: named.tags.to_vec(),
-        service: SERVICES[0],
-        file: place.file,
-        line: place.line,
-        positives: extension.positives,
-        negatives: extension.negatives,
-        silent: false,
+/// The parser has two types with the same fields, and no trait over them.
+macro_rules! named {
+    ($rule:ty) => {
+        impl<'a> From<&'a $rule> for Named<'a> {
+            fn from(rule: &'a $rule) -> Self {
+                let (id, name, title, description) = (&rule.id, &rule.name, &rule.title, &rule.description);
+                Self { id, name, title, description, level: rule.level, tags: &rule.tags }
+            }
+        }
+    };
+}
+
+named!(SigmaRule);
+named!(CorrelationRule);
+
+impl RuleHead {
+    fn of(named: Named<'_>, extension: Extension, document: &Document<'_>) -> Self {
+        let key = named.id.as_ref().or(named.name.as_ref()).map_or(named.title, String::as_str).to_owned();
+        let place = document.fault("title:", "");
+        Self {
+            detection: extension.detection.or_else(|| named.name.clone()).unwrap_or_else(|| key.clone()),
+            key,
+            name: named.name.clone(),
+            title: named.title.to_owned(),
+            description: named.description.as_ref().map(|text| text.trim().trim_end_matches('.').to_owned()),
+            severity: match named.level {
+                Some(Level::Informational) => Severity::Info,
+                Some(Level::Low) => Severity::Low,
+                Some(Level::Medium) | None => Severity::Medium,
+                Some(Level::High) => Severity::High,
+                Some(Level::Critical) => Severity::Critical,
+            },
+            tags: named.tags.to_vec(),
+            service: SERVICES[0],
+            file: place.file,
+            line: place.line,
+            positives: extension.positives,
+            negatives: extension.negatives,
+            silent: false,
+        }
     }
 }

@@ -43,12 +43,12 @@ impl Agent {
     pub(super) fn learn(
         &mut self,
         digest: Digest,
-        user: Option<Term>,
+        user: Term,
         nanos: i64,
         config: &BehaviourConfig,
         metrics: &mut DetectorMetrics,
     ) {
-        if user.is_some_and(|user| !self.quota.admits(user, nanos, config.max_per_user)) {
+        if !self.quota.admits(user, nanos, config.max_per_user) {
             metrics.sessions_over_quota += 1;
             return;
         }

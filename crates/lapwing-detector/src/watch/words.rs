@@ -67,12 +67,12 @@ pub(super) fn explain_call(
     event: &SanitizedEvent,
 ) -> Alert {
     let tool = event.tool.as_ref().map_or("a tool", |t| t.name.as_str());
-    let origin = match reading.piece {
-        Some((_, Origin::Output(at))) => session.source(at),
+    let origin = match &reading.piece {
+        Some((_, Origin::Output(at))) => session.source(*at),
         _ => None,
     };
     let order = reading.ordered_by.and_then(|at| session.source(at));
-    let mut words = match (reading.piece, origin) {
+    let mut words = match (&reading.piece, origin) {
         (Some((piece, _)), Some(from)) => {
             format!(
                 "the argument {:?} of {tool} came from the output of {} and not from the user",
@@ -95,14 +95,14 @@ pub(super) fn explain_call(
             verdict.probability, verdict.p
         ),
     });
-    let named = match reading.piece.map(|(_, origin)| origin) {
+    let named = match reading.piece.as_ref().map(|(_, origin)| origin) {
         Some(Origin::Unseen) => Some("nowhere"),
         _ => origin.map(|step| step.name.as_str()),
     };
     let details = json!({
         "p_value": verdict.p,
         "sessions": verdict.sessions,
-        "argument": reading.piece.map(|(piece, _)| cut(piece)),
+        "argument": reading.piece.as_ref().map(|(piece, _)| cut(piece)),
         "argument_origin": named,
         "origin_event_id": origin.map(|step| step.event),
         "ordering_event_id": order.map(|step| step.event),

@@ -176,16 +176,16 @@ pub(super) const ROLES: &[(Role, &str)] = &[
          ignorez oubliez ignora olvida ignori negeer",
     ),
     // Turn `you` into a request.
-    (Role::MODAL, "can could would will may might if"),
+    (Role::MODAL, "can could would will may might if until unless"),
     (Role::READER, "you"),
     (Role::LINKS, "to and then und dann et puis y luego e poi en"),
     // Go on with what the sentence before ordered.
-    (Role::CONTINUES, "the it its use with this that if then and"),
+    (Role::CONTINUES, "the it its use with this that if then and my our"),
     // Speak to a machine reader and not to a person.
     (
         Role::MACHINE,
-        "ai assistant agent llm chatbot bot gpt chatgpt model claude gemini llama copilot agents assistants ki \
-         assistent ia asistente assistente modell modèle modelo",
+        "ai assistant agent llm chatbot bot gpt chatgpt model claude gemini llama copilot mistral qwen deepseek grok \
+         agents assistants ki assistent ia asistente assistente modell modèle modelo",
     ),
     (Role::PERSON, "you your du sie dein ihre vous votre tu usted su lei tuo você"),
     // Set a text above the task at hand.

@@ -62,7 +62,7 @@ pub(super) async fn fields(
             let terms = |field: &Field| (field.path.to_owned(), json!({"terms": {"field": field.path, "size": top}}));
             let aggs = Value::Object(counted.map(terms).collect::<Map<_, _>>());
             let plan = state.plan(&SearchRequest { q: q.clone(), from, to, ..SearchRequest::default() }, &scope)?;
-            let answer = state.store.aggregate_query(&scope, plan.query, plan.span, &aggs).await?;
+            let answer = state.store.aggregate_query(&scope, plan.query, plan.span, (&aggs, Vec::new())).await?;
             trail.record(Action::Search, q, answer.total);
             answer.aggregations
         }

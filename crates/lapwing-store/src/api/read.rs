@@ -9,6 +9,7 @@ use super::ApiState;
 use super::audit::Action;
 use super::caller::{Body, Caller, Parameters, Trail};
 use super::problem::Problem;
+use crate::search::filters_of;
 use crate::{AggregateRequest, AggregateResponse, Highlight, Hit, Scope, SearchRequest, SearchResponse, Sort};
 
 /// A search as a query string; `fields` is a list with commas, `highlight` such a list or `true`.
@@ -78,7 +79,8 @@ pub(super) async fn aggregate(
 ) -> Result<Json<AggregateResponse>, Problem> {
     let AggregateRequest { q, from, to, aggs } = request;
     let plan = state.plan(&SearchRequest { q: q.clone(), from, to, ..SearchRequest::default() }, &scope)?;
-    let answer = state.store.aggregate_query(&scope, plan.query, plan.span, &aggs).await?;
+    let (aggs, filters) = filters_of(aggs, scope.now)?;
+    let answer = state.store.aggregate_query(&scope, plan.query, plan.span, (&aggs, filters)).await?;
     trail.record(Action::Search, q, answer.total);
     Ok(Json(answer))
 }

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use lapwing_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tantivy::TantivyError;
@@ -14,6 +15,7 @@ use tantivy::collector::SegmentCollector;
 use tantivy::query::EnableScoring;
 
 use super::compile::Compiler;
+use super::filtered::{at_place, with_filters};
 use super::plan::span;
 use super::scan::{blocks, documents_of};
 use super::{Deadline, Scope, Span};
@@ -24,6 +26,8 @@ use crate::{SearchError, Store, StoreConfig, schema};
 
 /// Aggregations nest at most this deep.
 const MAX_DEPTH: usize = 4;
+/// The most buckets on one page of a composite aggregation.
+const MAX_COMPOSITE: u32 = 10_000;
 
 /// What to count and measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,8 +42,8 @@ pub struct AggregateRequest {
     /// As in a search.
     #[serde(default)]
     pub to: Option<String>,
-    /// The aggregations by name, in Elasticsearch's form: `terms`, `date_histogram`, `histogram`, `range`,
-    /// `top_hits`, and the metrics `avg`, `min`, `max`, `sum`, `value_count`, `stats`, `extended_stats`,
+    /// The aggregations by name, in Elasticsearch's form: `terms`, `multi_terms`, `date_histogram`, `histogram`,
+    /// `range`, `composite`, `top_hits`, `filter` with a query as in `q`, and the metrics `avg`, `min`, `max`, `sum`, `value_count`, `stats`, `extended_stats`,
     /// `percentiles`, `cardinality`, each with `aggs` inside.
     #[serde(alias = "aggregations")]
     pub aggs: Value,
@@ -61,24 +65,47 @@ impl Store {
     pub async fn aggregate(&self, scope: &Scope, request: &AggregateRequest) -> Result<AggregateResponse, SearchError> {
         let query = parse_query(&request.q, scope.now)?;
         let span = span(request.from.as_deref(), request.to.as_deref(), scope.now)?;
-        self.aggregate_query(scope, query, span, &request.aggs).await
+        let (aggs, filters) = filters_of(request.aggs.clone(), scope.now)?;
+        self.aggregate_query(scope, query, span, (&aggs, filters)).await
     }
 
+    /// Aggregations, and the queries that their filters name by their places.
     pub(crate) async fn aggregate_query(
         &self,
         scope: &Scope,
         query: Query,
         span: Span,
-        aggs: &Value,
+        (aggs, filters): (&Value, Vec<Query>),
     ) -> Result<AggregateResponse, SearchError> {
         let aggregations = read(aggs)?;
         let (scope, config) = (scope.clone(), self.config.clone());
         self.within_limits(scope.tenant.clone(), move |snapshot, deadline| {
-            let mut aggregator = Aggregator::new(&scope, &config, deadline, aggregations);
+            let mut aggregator = Aggregator::new(&scope, &config, deadline, (aggregations, filters));
             aggregator.snapshot(snapshot, &query, span)
         })
         .await
     }
+}
+
+/// Reads the queries of filters, and puts their places into the aggregations instead.
+pub(crate) fn filters_of(mut aggs: Value, now: Timestamp) -> Result<(Value, Vec<Query>), SearchError> {
+    let mut filters = Vec::new();
+    take_filters(&mut aggs, now, &mut filters)?;
+    Ok((aggs, filters))
+}
+
+fn take_filters(aggs: &mut Value, now: Timestamp, filters: &mut Vec<Query>) -> Result<(), SearchError> {
+    for agg in aggs.as_object_mut().into_iter().flat_map(|aggs| aggs.values_mut()) {
+        if let Some(filter) = agg.get_mut("filter") {
+            let text = filter.as_str().ok_or_else(|| fault("filter must be a query, as in q".to_owned()))?;
+            filters.push(parse_query(text, now)?);
+            *filter = Value::String((filters.len() - 1).to_string());
+        }
+        for below in ["aggs", "aggregations"] {
+            agg.get_mut(below).map_or(Ok(()), |below| take_filters(below, now, filters))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads and checks aggregations.
@@ -102,12 +129,10 @@ fn check(aggregations: &Aggregations, depth: usize) -> Result<(), SearchError> {
         return Err(fault(format!("is nested too deep; at most {MAX_DEPTH} levels are read")));
     }
     for aggregation in aggregations.values() {
-        // Their queries would be parsed by rules other than ours.
-        if matches!(
-            aggregation.agg,
-            AggregationVariants::Filter(_) | AggregationVariants::Composite(_) | AggregationVariants::MultiTerms(_)
-        ) {
-            return Err(fault("filter, composite and multi_terms are not supported; use q and nesting".to_owned()));
+        if let AggregationVariants::Composite(composite) = &aggregation.agg
+            && composite.size > MAX_COMPOSITE
+        {
+            return Err(fault(format!("composite gives at most {MAX_COMPOSITE} buckets at once; go on with after")));
         }
         check(&aggregation.sub_aggregation, depth + 1)?;
     }
@@ -123,15 +148,21 @@ struct Aggregator<'a> {
     config: &'a StoreConfig,
     deadline: &'a Deadline,
     aggregations: Aggregations,
+    filters: Vec<Query>,
     limits: AggregationLimitsGuard,
     total: u64,
 }
 
 impl<'a> Aggregator<'a> {
-    fn new(scope: &'a Scope, config: &'a StoreConfig, deadline: &'a Deadline, aggregations: Aggregations) -> Self {
+    fn new(
+        scope: &'a Scope,
+        config: &'a StoreConfig,
+        deadline: &'a Deadline,
+        (aggregations, filters): (Aggregations, Vec<Query>),
+    ) -> Self {
         let memory = config.max_aggregation_bytes as u64;
         let limits = AggregationLimitsGuard::new(Some(memory), Some(config.max_aggregation_buckets));
-        Self { scope, config, deadline, aggregations, limits, total: 0 }
+        Self { scope, config, deadline, aggregations, filters, limits, total: 0 }
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot, query: &Query, span: Span) -> Result<AggregateResponse, SearchError> {
@@ -157,7 +188,11 @@ impl<'a> Aggregator<'a> {
         span: Span,
     ) -> Result<Vec<IntermediateAggregationResults>, SearchError> {
         let (scope, config, deadline) = (self.scope, self.config, self.deadline);
-        let query = Compiler { view, scope, config, deadline, span }.compile(query)?;
+        let compiler = Compiler { view, scope, config, deadline, span };
+        let aggregations = with_filters(&self.aggregations, &|place| {
+            compiler.compile(at_place(&self.filters, place).ok_or(SearchError::Internal)?)
+        })?;
+        let query = compiler.compile(query)?;
         let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher));
         let weight = weight.map_err(|error| self.failed(view, error))?;
         let tokenizers = view.searcher.index().tokenizers().clone();
@@ -166,7 +201,7 @@ impl<'a> Aggregator<'a> {
         for (ord, segment) in view.searcher.segment_readers().iter().enumerate() {
             let documents = documents_of(segment, span).map_err(|error| self.failed(view, error))?;
             let collector =
-                AggregationSegmentCollector::from_agg_req_and_reader(&self.aggregations, segment, ord as u32, &context);
+                AggregationSegmentCollector::from_agg_req_and_reader(&aggregations, segment, ord as u32, &context);
             let mut collector = collector.map_err(|error| self.failed(view, error))?;
             let mut total = 0;
             blocks(weight.as_ref(), segment, &documents, deadline, &mut |docs| {

@@ -76,7 +76,9 @@ async fn faults_name_the_field_and_bounds_hold() {
     check(&store, json!({}), "names no aggregation").await;
     check(&store, json!({"a": {"terms": {"field": "latncy_ms"}}}), "did you mean \"latency_ms\"?").await;
     check(&store, json!({"a": {"terms": {"field": "content.prompt"}}}), "has no column").await;
-    check(&store, json!({"a": {"filter": "kind:llm"}}), "not supported").await;
+    check(&store, json!({"a": {"filter": {"term": {"kind": "llm"}}}}), "must be a query").await;
+    let sources = json!([{"model": {"terms": {"field": "gen_ai.request.model"}}}]);
+    check(&store, json!({"a": {"composite": {"sources": sources, "size": 100_000}}}), "at most 10000").await;
     check(&store, json!({"a": {"nonsense": {}}}), "nonsense").await;
     let deep = (0..5).fold(json!({}), |inner, _| json!({"a": {"terms": {"field": "kind"}, "aggs": inner}}));
     check(&store, deep, "too deep").await;
@@ -86,6 +88,41 @@ async fn faults_name_the_field_and_bounds_hold() {
     let tight = StoreConfig { max_aggregation_buckets: 5, ..config() };
     let store = Store::open(dir.path(), tight, &mut Default::default()).unwrap();
     check(&store, json!({"a": {"histogram": {"field": "latency_ms", "interval": 1}}}), "bucket").await;
+}
+
+#[tokio::test]
+async fn filters_stand_anywhere_and_combinations_come_page_by_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path()).await;
+    let slow = json!({"filter": "latency_ms:>=20", "aggs": {"most": {"max": {"field": "latency_ms"}}}});
+    let aggs = json!({
+        "slow": slow,
+        "models": {"terms": {"field": "gen_ai.request.model"}, "aggs": {"slow": slow}},
+        "days": {"multi_terms": {"terms": [{"field": "gen_ai.request.model"}, {"field": "kind"}]}}
+    });
+    let answer = store.aggregate(&scope(), &request("", aggs)).await.unwrap().aggregations;
+    assert_eq!(answer["slow"], json!({"doc_count": 10, "most": {"value": 29.0}}));
+    let models: Vec<_> = answer["models"]["buckets"].as_array().unwrap().iter().map(|b| &b["slow"]).collect();
+    let expect = [json!({"doc_count": 7, "most": {"value": 29.0}}), json!({"doc_count": 3, "most": {"value": 27.0}})];
+    assert_eq!(models, expect.iter().collect::<Vec<_>>());
+    let days: Vec<_> = answer["days"]["buckets"].as_array().unwrap().iter().map(|b| &b["key"]).collect();
+    assert_eq!(days, [&json!(["large", "llm"]), &json!(["small", "llm"])]);
+
+    let mut after = json!({});
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        let sources = json!([
+            {"day": {"date_histogram": {"field": "@timestamp", "fixed_interval": "1d"}}},
+            {"model": {"terms": {"field": "gen_ai.request.model"}}}
+        ]);
+        let aggs = json!({"pairs": {"composite": {"sources": sources, "size": 2, "after": after}}});
+        let mut pairs = store.aggregate(&scope(), &request("", aggs)).await.unwrap().aggregations["pairs"].take();
+        after = pairs["after_key"].take();
+        let counts = pairs["buckets"].as_array().unwrap().iter().map(|b| b["doc_count"].as_u64().unwrap());
+        found.push(counts.collect::<Vec<_>>());
+    }
+    // The number modulo three gives the day and the model.
+    assert_eq!(found, [vec![10, 10], vec![10], vec![]]);
 }
 
 /// Events of three days in uneven order, from a small generator: several segments and partitions, missing values.

@@ -232,6 +232,79 @@ async fn aggregations_count_by_every_type() {
 }
 
 #[tokio::test]
+async fn filters_composites_and_pipelines_answer_as_elasticsearch_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = filled(dir.path()).await;
+    let grams = json!({"grams": {"sum": {"field": "size.grams"}}});
+    let aggs = json!({
+        "families": {"terms": {"field": "family", "order": {"_key": "asc"}}, "aggs": {
+            "tame": {"filter": {"term": {"tame": true}}, "aggs": grams},
+            "nameless": {"missing": {"field": "note"}},
+            "weights": {"filters": {"filters": {"light": {"range": {"size.grams": {"lt": 15}}}}, "other_bucket": true}},
+            "grams": {"sum": {"field": "size.grams"}},
+            "so_far": {"cumulative_sum": {"buckets_path": "grams"}},
+            "more": {"derivative": {"buckets_path": "_count"}},
+        }},
+        "heaviest": {"max_bucket": {"buckets_path": "families>grams"}},
+        "list": {"filters": {"filters": [{"term": {"tame": true}}, {"match_none": {}}]}},
+    });
+    let answer = client.search("birds", json!({"size": 0, "aggs": aggs})).await["aggregations"].clone();
+    let families = answer["families"]["buckets"].as_array().unwrap();
+    let of = |path: &str| -> Value {
+        families.iter().map(|family| family.pointer(path).cloned().unwrap_or_default()).collect()
+    };
+    assert_eq!(of("/key"), json!(["Charadriidae", "Muscicapidae", "Paridae"]));
+    assert_eq!(of("/tame/doc_count"), json!([0, 1, 1]));
+    assert_eq!(of("/nameless/doc_count"), json!([0, 0, 1]));
+    assert_eq!(of("/weights/buckets/light/doc_count"), json!([0, 0, 1]));
+    assert_eq!(of("/weights/buckets/_other_/doc_count"), json!([1, 1, 1]));
+    assert_eq!(of("/so_far/value"), json!([220.0, 238.0, 268.0]));
+    assert_eq!(of("/more/value"), json!([null, 0.0, 1.0]));
+    assert_eq!(answer["heaviest"], json!({"value": 220.0, "keys": ["Charadriidae"]}));
+    let counts = answer["list"]["buckets"].as_array().unwrap().iter().map(|bucket| bucket["doc_count"].clone());
+    assert_eq!(counts.collect::<Value>(), json!([2, 0]));
+
+    let page = async |after: Value| {
+        let sources = json!([
+            {"family": {"terms": {"field": "family"}}},
+            {"month": {"date_histogram": {"field": "seen", "calendar_interval": "month", "format": "yyyy-MM"}}},
+        ]);
+        let mut composite = json!({"sources": sources, "size": 3});
+        if !after.is_null() {
+            composite["after"] = after;
+        }
+        let aggs = json!({"pairs": {"composite": composite, "aggs": grams}});
+        client.search("birds", json!({"size": 0, "aggs": aggs})).await["aggregations"]["pairs"].clone()
+    };
+    let first = page(Value::Null).await;
+    assert_eq!(first["buckets"][0]["key"], json!({"family": "Charadriidae", "month": "2026-01"}), "{first}");
+    assert_eq!(
+        (&first["buckets"][0]["grams"]["value"], &first["after_key"]),
+        (&json!(220.0), &first["buckets"][2]["key"])
+    );
+    let rest = page(first["after_key"].clone()).await;
+    assert!(rest["buckets"].as_array().unwrap().len() <= 1, "{rest}");
+    let all = first["buckets"].as_array().unwrap().iter().chain(rest["buckets"].as_array().unwrap());
+    assert_eq!(all.map(|bucket| bucket["doc_count"].as_u64().unwrap()).sum::<u64>(), 4);
+}
+
+#[tokio::test]
+async fn days_begin_where_the_clocks_of_a_zone_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = filled(dir.path()).await;
+    let zone = "America/New_York";
+    let aggs = json!({"days": {"date_histogram":
+        {"field": "seen", "calendar_interval": "1d", "time_zone": zone, "min_doc_count": 1}}});
+    let query = json!({"range": {"seen": {"gte": "2026-01-31", "time_zone": zone}}});
+    let answer = client.search("birds", json!({"size": 0, "query": query, "aggs": aggs})).await;
+    let days = answer["aggregations"]["days"]["buckets"].as_array().unwrap();
+    let days: Vec<_> =
+        days.iter().map(|day| (day["key_as_string"].as_str().unwrap(), day["doc_count"].clone())).collect();
+    // Midnight in UTC is the evening before.
+    assert_eq!(days, [("2026-01-31T00:00:00.000-05:00", json!(1)), ("2026-02-01T00:00:00.000-05:00", json!(1))]);
+}
+
+#[tokio::test]
 async fn indices_are_listed_changed_and_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let client = filled(dir.path()).await;

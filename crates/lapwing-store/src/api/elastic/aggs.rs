@@ -1,15 +1,17 @@
-//! Aggregations: from what Elasticsearch's clients write to what the engine reads, and its results back.
+//! Aggregations: from what Elasticsearch's clients write to what the engine reads.
 //!
-//! `filter`, `filters` and `missing` at the top become runs of their own, each with its filter put beside the query. Calendar
-//! months, quarters and years become ranges, for which the span of the data is asked first.
+//! `filter`, `filters` and `missing` become filters of the engine, which name their queries by their places in a list.
+//! Calendar months, quarters and years become ranges, for which the span of the data is asked first. What is computed
+//! from other results is left to [`super::pipeline`].
 
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::calendar::{Calendar, steps};
-use super::date_math;
-use super::dsl::{self, Fault};
-use super::source::{date, rfc3339_millis};
+use super::agg_results::shape_all;
+use super::calendar::Step;
+use super::dsl::Fault;
+use super::zone::Zone;
+use super::{composite, date_math, pipeline};
 
 /// What is known of an index.
 pub(super) struct Columns<'a> {
@@ -22,122 +24,140 @@ pub(super) struct Columns<'a> {
     pub span: Option<(Timestamp, Timestamp)>,
 }
 
-/// One run over the matches.
-pub(super) struct Part {
-    /// What is put beside the query, in the DSL.
-    pub filter: Option<Value>,
-    /// For the engine; none where only the count is wanted.
-    pub aggs: Option<Value>,
-    place: Place,
-    asked: Map<String, Value>,
-}
-
-/// Where a run's results go.
-enum Place {
-    Beside,
-    Filter(String),
-    Filters(String, Option<String>),
+/// Aggregations as the engine reads them.
+pub(super) struct Reading {
+    pub aggs: Value,
+    /// The queries of filters, in the DSL.
+    pub filters: Vec<Value>,
 }
 
 /// The field whose span must be known, if a calendar interval needs one.
 pub(super) fn spanning_field(aggs: &Value) -> Option<String> {
     aggs.as_object()?.values().find_map(|agg| {
-        let histogram = agg.get("date_histogram");
         let of_calendar = |histogram: &Value| {
-            let interval = histogram.get("calendar_interval").or_else(|| histogram.get("interval"))?.as_str()?;
-            Calendar::of(interval)?;
+            step_of(histogram)?;
             histogram["field"].as_str().map(str::to_owned)
         };
-        histogram.and_then(of_calendar).or_else(|| inner(agg).and_then(spanning_field))
+        agg.get("date_histogram").and_then(of_calendar).or_else(|| inner(agg).and_then(spanning_field))
     })
 }
 
-/// Cuts aggregations into runs.
-pub(super) fn parts(aggs: &Value, columns: &Columns<'_>) -> Result<Vec<Part>, Fault> {
-    let aggs = aggs.as_object().ok_or("aggregations must be an object")?;
-    let (mut parts, mut plain) = (Vec::new(), Map::new());
-    for (name, agg) in aggs {
-        let part = |filter: &Value, place: Place| {
-            let asked = inner(agg).and_then(Value::as_object).cloned().unwrap_or_default();
-            let aggs = (!asked.is_empty()).then(|| read_all(&asked, columns)).transpose()?;
-            Ok::<_, Fault>(Part { filter: Some(filter.clone()), aggs, place, asked })
-        };
-        if let Some(field) = agg["missing"]["field"].as_str() {
-            let absent = json!({"bool": {"must_not": {"exists": {"field": field}}}});
-            parts.push(part(&absent, Place::Filter(name.clone()))?);
-            continue;
-        }
-        match (agg.get("filter"), agg.get("filters")) {
-            (Some(filter), _) => parts.push(part(filter, Place::Filter(name.clone()))?),
-            (None, Some(filters)) => match &filters["filters"] {
-                Value::Object(named) => {
-                    for (key, filter) in named {
-                        parts.push(part(filter, Place::Filters(name.clone(), Some(key.clone())))?);
-                    }
-                }
-                Value::Array(list) => {
-                    for filter in list {
-                        parts.push(part(filter, Place::Filters(name.clone(), None))?);
-                    }
-                }
-                _ => return Err(format!("[{name}] needs filters")),
-            },
-            (None, None) => drop(plain.insert(name.clone(), agg.clone())),
-        }
-    }
-    if !plain.is_empty() {
-        let aggs = Some(read_all(&plain, columns)?);
-        parts.push(Part { filter: None, aggs, place: Place::Beside, asked: plain });
-    }
-    Ok(parts)
+/// Reads aggregations.
+pub(super) fn read(aggs: &Value, columns: &Columns<'_>) -> Result<Reading, Fault> {
+    let mut reader = Reader { columns, filters: Vec::new() };
+    let aggs = reader.all(aggs.as_object().ok_or("aggregations must be an object")?)?;
+    Ok(Reading { aggs, filters: reader.filters })
 }
 
-impl Part {
-    /// Puts a run's results where they belong in the answer.
-    pub fn put(&self, mut results: Value, total: u64, answer: &mut Map<String, Value>, columns: &Columns<'_>) {
-        shape_all(&mut results, &self.asked, columns);
-        let Value::Object(mut results) = results else { return };
-        match &self.place {
-            Place::Beside => answer.extend(results),
-            Place::Filter(name) => {
-                results.insert("doc_count".to_owned(), json!(total));
-                answer.insert(name.clone(), Value::Object(results));
-            }
-            Place::Filters(name, key) => {
-                results.insert("doc_count".to_owned(), json!(total));
-                let buckets = &mut answer.entry(name.clone()).or_insert_with(|| json!({}))["buckets"];
-                match key {
-                    Some(key) => buckets[key] = Value::Object(results),
-                    None => match buckets.as_array_mut() {
-                        Some(list) => list.push(Value::Object(results)),
-                        None => *buckets = json!([results]),
-                    },
-                }
-            }
-        }
+/// The results in Elasticsearch's form.
+pub(super) fn answer(mut results: Value, asked: &Value, columns: &Columns<'_>) -> Value {
+    if let Some(asked) = asked.as_object() {
+        shape_all(&mut results, asked, columns);
     }
+    results
 }
 
-fn inner(agg: &Value) -> Option<&Value> {
+/// The name of one of several filters' results among those of other aggregations.
+pub(super) fn between(name: &str, key: &str) -> String {
+    format!("{name}\u{1f}{key}")
+}
+
+pub(super) fn inner(agg: &Value) -> Option<&Value> {
     agg.get("aggs").or_else(|| agg.get("aggregations"))
 }
 
-/// Aggregations for the engine.
-fn read_all(aggs: &Map<String, Value>, columns: &Columns<'_>) -> Result<Value, Fault> {
-    let read = |(name, agg): (&String, &Value)| Ok((name.clone(), read(name, agg, columns)?));
-    Ok(Value::Object(aggs.iter().map(read).collect::<Result<_, Fault>>()?))
+struct Reader<'a> {
+    columns: &'a Columns<'a>,
+    filters: Vec<Value>,
 }
 
-fn read(name: &str, agg: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
+impl Reader<'_> {
+    fn all(&mut self, aggs: &Map<String, Value>) -> Result<Value, Fault> {
+        let mut read = Map::new();
+        for (name, agg) in aggs {
+            let (kind, body) = kind_of(name, agg)?;
+            if pipeline::check(name, kind, body)? {
+                continue;
+            }
+            match kind {
+                "filters" => {
+                    for (key, filter) in named_filters(name, body)? {
+                        read.insert(between(name, &key), self.filter(filter, agg)?);
+                    }
+                }
+                "filter" => drop(read.insert(name.clone(), self.filter(body.clone(), agg)?)),
+                "missing" => {
+                    let field = body["field"].as_str().ok_or("missing needs a field")?;
+                    let absent = json!({"bool": {"must_not": {"exists": {"field": field}}}});
+                    read.insert(name.clone(), self.filter(absent, agg)?);
+                }
+                _ => {
+                    let (kind, body) = engines(name, (kind, body), self.columns)?;
+                    let below = self.below(agg)?;
+                    read.insert(name.clone(), json!({kind: body, "aggs": below}));
+                }
+            }
+        }
+        Ok(Value::Object(read))
+    }
+
+    fn filter(&mut self, query: Value, agg: &Value) -> Result<Value, Fault> {
+        self.filters.push(query);
+        let place = (self.filters.len() - 1).to_string();
+        let below = self.below(agg)?;
+        Ok(json!({"filter": place, "aggs": below}))
+    }
+
+    fn below(&mut self, agg: &Value) -> Result<Value, Fault> {
+        inner(agg).and_then(Value::as_object).map_or_else(|| Ok(json!({})), |below| self.all(below))
+    }
+}
+
+/// What an aggregation is, and its options.
+fn kind_of<'a>(name: &str, agg: &'a Value) -> Result<(&'a str, &'a Value), Fault> {
     let parts = agg.as_object().ok_or_else(|| format!("aggregation [{name}] must be an object"))?;
     let mut kinds = parts.iter().filter(|(key, _)| !["aggs", "aggregations", "meta"].contains(&key.as_str()));
-    let (Some((kind, body)), None) = (kinds.next(), kinds.next()) else {
-        return Err(format!("aggregation [{name}] must have one type"));
+    match (kinds.next(), kinds.next()) {
+        (Some((kind, body)), None) => Ok((kind, body)),
+        _ => Err(format!("aggregation [{name}] must have one type")),
+    }
+}
+
+/// Several filters by name, or by their places; what none of them matches, if that is asked for.
+fn named_filters(name: &str, body: &Value) -> Result<Vec<(String, Value)>, Fault> {
+    let mut filters: Vec<(String, Value)> = match &body["filters"] {
+        Value::Object(named) => named.iter().map(|(key, filter)| (key.clone(), filter.clone())).collect(),
+        Value::Array(list) => {
+            list.iter().enumerate().map(|(place, filter)| (place.to_string(), filter.clone())).collect()
+        }
+        _ => return Err(format!("[{name}] needs filters")),
     };
-    let (kind, body) = match kind.as_str() {
+    if has_others(body) {
+        let all: Vec<&Value> = filters.iter().map(|(_, filter)| filter).collect();
+        let others = json!({"bool": {"must_not": all}});
+        filters.push((others_key(body).to_owned(), others));
+    }
+    Ok(filters)
+}
+
+/// Whether what none of the filters matches is asked for.
+pub(super) fn has_others(filters: &Value) -> bool {
+    filters["other_bucket"] == true || filters["other_bucket_key"].is_string()
+}
+
+/// What that is called.
+pub(super) fn others_key(filters: &Value) -> &str {
+    filters["other_bucket_key"].as_str().unwrap_or("_other_")
+}
+
+/// An aggregation that the engine has, in its form.
+fn engines<'a>(name: &str, (kind, body): (&'a str, &Value), columns: &Columns<'_>) -> Result<(&'a str, Value), Fault> {
+    Ok(match kind {
         "date_histogram" => date_histogram(name, body, columns)?,
         "date_range" => ("range", date_range(name, body, columns)?),
         "terms" => ("terms", terms(body, columns)?),
+        "multi_terms" => ("multi_terms", multi_terms(name, body, columns)?),
+        "composite" => ("composite", composite::read(name, body, columns)?),
         "top_hits" => ("top_hits", top_hits(body, columns)?),
         "histogram" => ("histogram", keep(body, HISTOGRAM, columns)?),
         "range" => ("range", keep(body, &["field", "ranges", "keyed"], columns)?),
@@ -146,12 +166,7 @@ fn read(name: &str, agg: &Value, columns: &Columns<'_>) -> Result<Value, Fault> 
             Some(kind) => (*kind, keep(body, &["field", "missing", "sigma"], columns)?),
             None => return Err(format!("aggregation type [{kind}] is not supported")),
         },
-    };
-    let mut agg = json!({kind: body});
-    if let Some(below) = parts.get("aggs").or_else(|| parts.get("aggregations")).and_then(Value::as_object) {
-        agg["aggs"] = read_all(below, columns)?;
-    }
-    Ok(agg)
+    })
 }
 
 const METRICS: &[&str] = &["avg", "min", "max", "sum", "value_count", "stats", "extended_stats", "cardinality"];
@@ -160,7 +175,7 @@ const HISTOGRAM: &[&str] = &["field", "interval", "offset", "min_doc_count", "ha
 const IGNORED: &[&str] = &["precision_threshold", "hdr", "tdigest", "execution_hint", "collect_mode", "format"];
 
 /// These options of a body, its field under the engine's name; any other is refused.
-fn keep(body: &Value, known: &[&str], columns: &Columns<'_>) -> Result<Value, Fault> {
+pub(super) fn keep(body: &Value, known: &[&str], columns: &Columns<'_>) -> Result<Value, Fault> {
     let body = body.as_object().ok_or("an aggregation must be an object")?;
     let mut kept = Map::new();
     for (name, value) in body.iter().filter(|(_, value)| !value.is_null()) {
@@ -193,6 +208,24 @@ fn terms(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
         terms["order"] = order.iter().map(|(key, direction)| (name(key), direction.clone())).collect();
     }
     Ok(terms)
+}
+
+fn multi_terms(name: &str, body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
+    let options = body.as_object().ok_or_else(|| format!("[{name}] must be an object"))?;
+    let mut read = Map::new();
+    for (option, value) in options {
+        let value = match option.as_str() {
+            "terms" => {
+                let fields = value.as_array().ok_or_else(|| format!("[{name}] needs a list of terms"))?;
+                fields.iter().map(|field| keep(field, &["missing"], columns)).collect::<Result<Value, Fault>>()?
+            }
+            "size" | "shard_size" | "min_doc_count" | "show_term_doc_count_error" | "order" => value.clone(),
+            option if IGNORED.contains(&option) => continue,
+            option => return Err(format!("option [{option}] of multi_terms is not supported")),
+        };
+        read.insert(option.clone(), value);
+    }
+    Ok(Value::Object(read))
 }
 
 fn percentiles(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
@@ -231,7 +264,12 @@ fn top_hits(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
 fn date_histogram(name: &str, body: &Value, columns: &Columns<'_>) -> Result<(&'static str, Value), Fault> {
     let mut options = body.as_object().ok_or_else(|| format!("[{name}] must be an object"))?.clone();
     options.remove("format");
-    let zone = dsl::offset(options.remove("time_zone").as_ref())?;
+    let zone = Zone::read(options.remove("time_zone").as_ref())?;
+    if let Some(step) = step_of(body) {
+        return Ok(("range", calendar_ranges(step, &zone, body, columns)?));
+    }
+    // Where clocks are set forward by whole hours, shorter steps begin at the same times before and after.
+    let ahead = zone.offset_at(columns.now);
     if options.get("order").is_some_and(|order| order == &json!({"_key": "asc"})) {
         options.remove("order");
     }
@@ -252,34 +290,30 @@ fn date_histogram(name: &str, body: &Value, columns: &Columns<'_>) -> Result<(&'
             "day" | "1d" => ("1d", None),
             // Weeks begin on Mondays; the epoch began on a Thursday.
             "week" | "1w" => ("7d", Some("4d")),
-            other => match Calendar::of(other) {
-                Some(_) if zone != 0 => return Err(format!("[{name}] has months, which are counted in UTC only")),
-                Some(calendar) => return Ok(("range", calendar_ranges(calendar, body, columns)?)),
-                None => (other, None),
-            },
+            other => (other, None),
         };
         options.insert("fixed_interval".to_owned(), json!(fixed));
         if let Some(offset) = offset {
             options.insert("offset".to_owned(), json!(offset));
         }
     }
-    if zone != 0 {
+    if ahead != 0 {
         // A day that begins an hour earlier in UTC is a bucket moved back by an hour.
         let shift = match options.get("offset").and_then(Value::as_str) {
             None => 0,
             Some("4d") => 4 * 86_400,
             Some(_) => return Err(format!("[{name}] takes an offset or a time_zone, not both")),
         };
-        options.insert("offset".to_owned(), json!(format!("{}s", shift - zone)));
+        options.insert("offset".to_owned(), json!(format!("{}s", shift - ahead)));
     }
     let known = ["fixed_interval", "offset", "min_doc_count", "hard_bounds", "extended_bounds", "keyed"];
     Ok(("date_histogram", keep(&Value::Object(options), &known, columns)?))
 }
 
-/// A range for each month, quarter or year of the data.
-fn calendar_ranges(calendar: Calendar, body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
+/// A range for each step of the data.
+fn calendar_ranges(step: Step, zone: &Zone, body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
     let field = body["field"].as_str().ok_or("a date_histogram needs a field")?;
-    let steps = columns.span.map_or(Ok(Vec::new()), |(first, last)| steps(calendar, first, last))?;
+    let steps = columns.span.map_or(Ok(Vec::new()), |span| step.all(zone, span))?;
     let range = |pair: &[Timestamp]| json!({"from": pair[0].nanos() as f64, "to": pair[1].nanos() as f64});
     let ranges: Vec<Value> = match steps.len() {
         // Without data there is one empty range, which is left out of the answer.
@@ -308,7 +342,7 @@ fn date_range(name: &str, body: &Value, columns: &Columns<'_>) -> Result<Value, 
     Ok(json!({"field": (columns.name)(field), "ranges": ranges}))
 }
 
-fn instant(value: &Value, columns: &Columns<'_>) -> Result<Timestamp, Fault> {
+pub(super) fn instant(value: &Value, columns: &Columns<'_>) -> Result<Timestamp, Fault> {
     match value {
         Value::Number(number) => {
             number.as_f64().map(|millis| Timestamp::from_millis(millis as i64)).ok_or_else(|| "not a time".to_owned())
@@ -320,91 +354,13 @@ fn instant(value: &Value, columns: &Columns<'_>) -> Result<Timestamp, Fault> {
     }
 }
 
-fn shape_all(results: &mut Value, asked: &Map<String, Value>, columns: &Columns<'_>) {
-    for (name, agg) in asked {
-        if let Some(result) = results.get_mut(name) {
-            shape(result, agg, columns);
-        }
-    }
+/// The step of a histogram, if it has no fixed length.
+pub(super) fn step_of(histogram: &Value) -> Option<Step> {
+    let interval = histogram.get("calendar_interval").or_else(|| histogram.get("interval"))?.as_str()?;
+    Step::of(interval, &zone_of(histogram))
 }
 
-/// Puts one result into Elasticsearch's form.
-fn shape(result: &mut Value, agg: &Value, columns: &Columns<'_>) {
-    let histogram = agg.get("date_histogram");
-    if let Some(histogram) = histogram {
-        if is_calendar(histogram) {
-            drop_open_ends(result);
-        }
-        each_bucket(result, |bucket| date_bucket(bucket, histogram["format"].as_str()));
-    }
-    if let Some(range) = agg.get("date_range") {
-        each_bucket(result, |bucket| range_bucket(bucket, range["format"].as_str()));
-    }
-    if let Some((hits, asked)) = result.get_mut("hits").zip(agg.get("top_hits")) {
-        let shown: Vec<Value> = hits.as_array().into_iter().flatten().map(|hit| top_hit(hit, asked, columns)).collect();
-        *hits = json!({"max_score": null, "hits": shown});
-    }
-    let field = ["min", "max", "avg"].iter().find_map(|kind| agg[*kind]["field"].as_str());
-    if field.is_some_and(columns.is_date)
-        && let Some(nanos) = result["value"].as_f64()
-    {
-        let time = Timestamp::from_nanos(nanos as i64);
-        result["value"] = json!(time.millis() as f64);
-        result["value_as_string"] = json!(rfc3339_millis(time));
-    }
-    if let Some(below) = inner(agg).and_then(Value::as_object) {
-        each_bucket(result, |bucket| shape_all(bucket, below, columns));
-    }
-}
-
-fn is_calendar(histogram: &Value) -> bool {
-    let interval = histogram.get("calendar_interval").or_else(|| histogram.get("interval"));
-    interval.and_then(Value::as_str).is_some_and(|interval| Calendar::of(interval).is_some())
-}
-
-fn each_bucket(result: &mut Value, change: impl FnMut(&mut Value)) {
-    match result.get_mut("buckets") {
-        Some(Value::Array(buckets)) => buckets.iter_mut().for_each(change),
-        Some(Value::Object(buckets)) => buckets.values_mut().for_each(change),
-        _ => {}
-    }
-}
-
-/// Ranges are as many as the calendar has steps, and one before and behind them.
-fn drop_open_ends(result: &mut Value) {
-    if let Some(buckets) = result["buckets"].as_array_mut() {
-        buckets.retain(|bucket| bucket.get("from").is_some() && bucket["to"].as_f64().is_some_and(|to| to > 1.0));
-    }
-}
-
-fn date_bucket(bucket: &mut Value, format: Option<&str>) {
-    let millis = match bucket.get("from").and_then(Value::as_f64) {
-        Some(nanos) => (nanos / 1e6) as i64,
-        None => bucket["key"].as_f64().unwrap_or_default() as i64,
-    };
-    if let Some(bucket) = bucket.as_object_mut() {
-        for range in ["from", "to", "from_as_string", "to_as_string"] {
-            bucket.remove(range);
-        }
-    }
-    bucket["key"] = json!(millis);
-    bucket["key_as_string"] = date(&json!(millis), format);
-}
-
-fn range_bucket(bucket: &mut Value, format: Option<&str>) {
-    for side in ["from", "to"] {
-        if let Some(nanos) = bucket.get(side).and_then(Value::as_f64) {
-            let time = Timestamp::from_nanos(nanos as i64);
-            bucket[side] = json!(time.millis() as f64);
-            bucket[format!("{side}_as_string")] = date(&json!(time.millis()), format);
-        }
-    }
-}
-
-/// The engine gives columns under its own names; they go where Elasticsearch has them.
-fn top_hit(hit: &Value, asked: &Value, columns: &Columns<'_>) -> Value {
-    let names = asked["docvalue_fields"].as_array().into_iter().flatten();
-    let names = names.filter_map(|field| field.as_str().or_else(|| field["field"].as_str()));
-    let shown = |name: &str| Some((name.to_owned(), hit["docvalue_fields"].get((columns.name)(name))?.clone()));
-    json!({"sort": hit["sort"], "fields": names.filter_map(shown).collect::<Map<_, _>>()})
+/// The zone of a histogram that was read.
+pub(super) fn zone_of(histogram: &Value) -> Zone {
+    Zone::read(histogram.get("time_zone")).unwrap_or(Zone::UTC)
 }

@@ -4,6 +4,7 @@ use lapwing_event::Timestamp;
 use time::{Date, Month, OffsetDateTime};
 
 use super::dsl::Fault;
+use super::zone::Zone;
 
 /// More steps than this are refused.
 const MAX_STEPS: usize = 2_000;
@@ -39,6 +40,47 @@ pub(super) fn steps(calendar: Calendar, first: Timestamp, last: Timestamp) -> Re
         steps.push(beginning(at)?);
     }
     Ok(steps)
+}
+
+/// A step of a histogram of times that has no fixed length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Days of a zone where clocks are set forward and back.
+    Days(i64),
+    Months(Calendar),
+}
+
+impl Step {
+    /// By Elasticsearch's name of an interval; nothing for one of fixed length.
+    pub fn of(interval: &str, zone: &Zone) -> Option<Self> {
+        match (interval, zone) {
+            ("day" | "1d", Zone::Named(_)) => Some(Self::Days(1)),
+            ("week" | "1w", Zone::Named(_)) => Some(Self::Days(7)),
+            (interval, _) => Calendar::of(interval).map(Self::Months),
+        }
+    }
+
+    /// The beginnings of all steps that touch the span, by the clocks of the zone, and the end of the last.
+    pub fn all(self, zone: &Zone, (first, last): (Timestamp, Timestamp)) -> Result<Vec<Timestamp>, Fault> {
+        let (first, last) = (zone.local(first), zone.local(last));
+        let steps = match self {
+            Self::Months(calendar) => steps(calendar, first, last)?,
+            Self::Days(days) => days_of(days, first, last)?,
+        };
+        Ok(steps.into_iter().map(|step| zone.utc(step)).collect())
+    }
+}
+
+fn days_of(days: i64, first: Timestamp, last: Timestamp) -> Result<Vec<Timestamp>, Fault> {
+    const DAY: i64 = 86_400_000;
+    // Weeks begin on Mondays; the epoch began on a Thursday.
+    let monday = if days == 7 { 3 } else { 0 };
+    let step = |time: Timestamp| (time.millis().div_euclid(DAY) + monday).div_euclid(days);
+    let (first, end) = (step(first), step(last) + 1);
+    if end - first > MAX_STEPS as i64 {
+        return Err(format!("calendar_interval makes more than {MAX_STEPS} buckets; choose a longer one"));
+    }
+    Ok((first..=end).map(|step| Timestamp::from_millis((step * days - monday) * DAY)).collect())
 }
 
 /// The time so many steps later, or earlier; a day that its month does not have becomes the month's last.
@@ -91,5 +133,34 @@ mod tests {
         check("1q", "2026-05-05T00:00:00Z", "2026-05-06T00:00:00Z", &["2026-04-01", "2026-07-01"]);
         check("year", "2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z", &["2025-01-01", "2026-01-01", "2027-01-01"]);
         assert!(Calendar::of("week").is_none());
+    }
+
+    #[test]
+    fn a_day_is_as_long_as_its_zone_says() {
+        let read = |text: &str| Timestamp::parse(text).unwrap();
+        let zone = Zone::read(Some(&serde_json::json!("Europe/Berlin"))).unwrap();
+        let check = |interval: &str, first: &str, last: &str, expect: &[&str]| {
+            let steps = Step::of(interval, &zone).unwrap().all(&zone, (read(first), read(last))).unwrap();
+            assert_eq!(steps, expect.iter().map(|text| read(text)).collect::<Vec<_>>(), "{interval}");
+        };
+        check(
+            "1d",
+            "2026-03-28T23:30:00Z",
+            "2026-03-29T22:00:00Z",
+            &["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", "2026-03-30T22:00:00Z"],
+        );
+        check(
+            "week",
+            "2026-11-24T00:00:00Z",
+            "2026-11-24T00:00:00Z",
+            &["2026-11-22T23:00:00Z", "2026-11-29T23:00:00Z"],
+        );
+        check(
+            "month",
+            "2026-10-31T23:00:00Z",
+            "2026-11-01T00:00:00Z",
+            &["2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z"],
+        );
+        assert_eq!((Step::of("1d", &Zone::UTC), Step::of("1h", &zone)), (None, None));
     }
 }

@@ -5,6 +5,7 @@ use lapwing_event::Timestamp;
 use time::{Date, Month, OffsetDateTime, Time};
 
 use super::source::rfc3339_millis;
+use super::zone::Zone;
 
 /// The names of formats that are read as RFC 3339 is.
 const ISO: &[&str] = &[
@@ -141,6 +142,22 @@ pub(super) fn write(time: Timestamp, format: &str) -> String {
     }
 }
 
+/// Writes a time by the clocks of a zone, as [`write`]; without a format in milliseconds of RFC 3339.
+pub(super) fn write_in(time: Timestamp, format: Option<&str>, zone: &Zone) -> String {
+    let first = format.and_then(formats).and_then(|formats| formats.into_iter().next());
+    match (first, zone.offset_at(time)) {
+        (Some(Format::EpochMillis | Format::EpochSecond), _) | (_, 0) => write(time, format.unwrap_or(ISO[0])),
+        // Its own offset is that of UTC.
+        (Some(Format::Pattern(pattern)), _) if pattern.contains(['X', 'Z']) => by_pattern(time, pattern),
+        (Some(Format::Pattern(pattern)), _) => by_pattern(zone.local(time), pattern),
+        (Some(Format::Iso) | None, offset) => {
+            let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
+            let local = rfc3339_millis(zone.local(time));
+            format!("{}{sign}{:02}:{:02}", local.trim_end_matches('Z'), minutes / 60, minutes % 60)
+        }
+    }
+}
+
 fn by_pattern(time: Timestamp, pattern: &str) -> String {
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.nanos()))
         .expect("every timestamp lies between the years 1677 and 2262");
@@ -187,6 +204,11 @@ mod tests {
         check("epoch_second", "1422759845");
         check("strict_date_optional_time", "2015-02-01T03:04:05.250Z");
         check("yyyy-MM-dd||epoch_millis", "2015-02-01");
+        let check = |format, zone, expect: &str| assert_eq!(write_in(at, format, &Zone::Offset(zone)), expect);
+        check(None, 0, "2015-02-01T03:04:05.250Z");
+        check(None, -12_600, "2015-01-31T23:34:05.250-03:30");
+        check(Some("yyyy-MM-dd HH:mm"), 3_600, "2015-02-01 04:04");
+        check(Some("epoch_second"), 3_600, "1422759845");
         assert!(formats("yesterday").is_none() && formats("yyyy||nope_x").is_none());
     }
 

@@ -6,6 +6,7 @@ use lapwing_event::Timestamp;
 
 use super::calendar::{Calendar, shift, steps};
 use super::date_format::{self, Format};
+use super::zone::Zone;
 
 /// Reads a time. What is rounded, by `/d` or because only a day was written, becomes the first moment of its unit,
 /// or the last one with `up`.
@@ -24,17 +25,17 @@ pub(super) fn instant(text: &str, now: Timestamp, up: bool) -> Option<Timestamp>
     apply(read.ok()?, sum, up)
 }
 
-/// As [`instant`], of text in one of these formats; what names no offset from UTC is `offset` seconds before it.
+/// As [`instant`], of text in one of these formats; what names no offset from UTC is what clocks show in the zone.
 pub(super) fn formatted(
     text: &str,
     formats: &[Format<'_>],
-    offset: i32,
+    zone: &Zone,
     (now, up): (Timestamp, bool),
 ) -> Option<Timestamp> {
     if text.starts_with("now") {
         return instant(text, now, up);
     }
-    let local = |time: Timestamp| Timestamp::from_nanos(time.nanos() - i64::from(offset) * 1_000_000_000);
+    let local = |time: Timestamp| zone.utc(time);
     let read = |format: &Format<'_>| match format {
         Format::EpochMillis => text.parse().ok().map(Timestamp::from_millis),
         Format::EpochSecond => text.parse::<i64>().ok()?.checked_mul(1_000).map(Timestamp::from_millis),

@@ -6,6 +6,7 @@ use lapwing_event::Timestamp;
 use serde_json::{Map, Value};
 
 use super::date_format::{self, Format};
+use super::zone::Zone;
 use super::{date_math, options};
 pub(super) use crate::query::Adjacent;
 use crate::query::{MAX_CLAUSES, MAX_NESTING};
@@ -323,11 +324,11 @@ impl<G: Grammar> Reader<'_, G> {
         options::check("range", bounds.as_object().ok_or("[range] needs bounds")?)?;
         let format = bounds.get("format").and_then(Value::as_str).unwrap_or("strict_date_optional_time||epoch_millis");
         let formats = date_format::formats(format).ok_or_else(|| format!("Invalid format: [{format}]"))?;
-        let offset = offset(bounds.get("time_zone"))?;
+        let zone = Zone::read(bounds.get("time_zone"))?;
         let some = |name: &str| bounds.get(name).filter(|value| !value.is_null());
         // A rounded bound is the last moment of its unit where that unit belongs to what is below it.
         let text_of = |value: &Value, up: bool| match text_of(value)? {
-            text if self.grammar.is_date(field) => self.time(field, &text, (&formats, offset), up),
+            text if self.grammar.is_date(field) => self.time(field, &text, (&formats, &zone), up),
             text => Ok(text),
         };
         let bound = |including: &str, excluding: &str, older: &str, include: &str| -> Result<Bound<String>, Fault> {
@@ -354,22 +355,11 @@ impl<G: Grammar> Reader<'_, G> {
         &self,
         field: &str,
         text: &str,
-        (formats, offset): (&[Format<'_>], i32),
+        (formats, zone): (&[Format<'_>], &Zone),
         up: bool,
     ) -> Result<String, Fault> {
-        let time = date_math::formatted(text, formats, offset, (self.grammar.now(), up));
+        let time = date_math::formatted(text, formats, zone, (self.grammar.now(), up));
         time.map(|time| time.to_string()).ok_or_else(|| format!("failed to parse date field [{text}] of [{field}]"))
-    }
-}
-
-/// The seconds that a time zone is ahead of UTC; zones with names have rules that change, and are not known here.
-pub(super) fn offset(zone: Option<&Value>) -> Result<i32, Fault> {
-    match zone.map(|zone| zone.as_str().unwrap_or_default()) {
-        None | Some("UTC" | "utc" | "GMT" | "Etc/UTC") => Ok(0),
-        Some(zone) => match date_format::read_offset(zone) {
-            Some((seconds, "")) => Ok(seconds),
-            _ => Err(format!("time_zone [{zone}] is not supported; write an offset such as +02:00")),
-        },
     }
 }
 

@@ -1,10 +1,10 @@
 //! A search over the index of events.
 
 use lapwing_event::{IndexAs, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::INDEX;
-use super::aggs::{Columns, parts, spanning_field};
+use super::aggs::{self, Columns, spanning_field};
 use super::ask::{self, Ask, SortKey};
 use super::date_math;
 use super::dsl::read;
@@ -95,35 +95,20 @@ pub(super) async fn count(store: &Store, scope: &Scope, query: Option<&Value>) -
 async fn aggregate(store: &Store, scope: &Scope, query: &Query, aggs: &Value) -> Result<Value, ElasticError> {
     let name = |field: &str| field.strip_suffix(".keyword").unwrap_or(field).to_owned();
     let mut columns = Columns { name: &name, is_date: &is_date, now: scope.now, span: None };
-    let run =
-        |query: Query, aggs: Value| async move { store.aggregate_query(scope, query, Plan::whole_span(), &aggs).await };
+    let run = |aggs: Value, filters: Vec<Query>| async move {
+        store.aggregate_query(scope, query.clone(), Plan::whole_span(), (&aggs, filters)).await
+    };
     if let Some(field) = spanning_field(aggs) {
         let ends = json!({"first": {"min": {"field": name(&field)}}, "last": {"max": {"field": name(&field)}}});
-        let found = run(query.clone(), ends).await?.aggregations;
+        let found = run(ends, Vec::new()).await?.aggregations;
         let end = |name: &str| found[name]["value"].as_f64().map(|nanos| Timestamp::from_nanos(nanos as i64));
         columns.span = end("first").zip(end("last"));
     }
-    let mut answer = Map::new();
-    for part in parts(aggs, &columns).map_err(ElasticError::bad)? {
-        let filter = part.filter.as_ref().map(|filter| read(Some(filter), &Events::new(scope.now))).transpose();
-        let query = match filter.map_err(ElasticError::bad)? {
-            Some(filter) => Query::And(vec![query.clone(), filter]),
-            None => query.clone(),
-        };
-        let (results, total) = match &part.aggs {
-            Some(aggs) => {
-                let answer = run(query, aggs.clone()).await?;
-                (answer.aggregations, answer.total)
-            }
-            None => {
-                let plan =
-                    Plan { size: 0, count_up_to: Some(u64::MAX), ..Plan::over_all_time(query, Sort::NewestFirst) };
-                (json!({}), store.page(scope, plan).await?.total.value)
-            }
-        };
-        part.put(results, total, &mut answer, &columns);
-    }
-    Ok(Value::Object(answer))
+    let reading = aggs::read(aggs, &columns).map_err(ElasticError::bad)?;
+    let filters = reading.filters.iter().map(|filter| read(Some(filter), &Events::new(scope.now)));
+    let filters = filters.collect::<Result<_, _>>().map_err(ElasticError::bad)?;
+    let results = run(reading.aggs, filters).await?.aggregations;
+    Ok(aggs::answer(results, aggs, &columns))
 }
 
 fn is_date(field: &str) -> bool {

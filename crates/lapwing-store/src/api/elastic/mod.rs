@@ -5,7 +5,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `index` | which index a name means |
-//! | `ask`, `dsl`, `options`, `aggs`, `date_math`, `date_format`, `calendar` | what a client asks for, read once for every kind of index |
+//! | `ask`, `dsl`, `options`, `date_math`, `date_format`, `calendar`, `zone` | what a client asks for, read once for every kind of index |
+//! | `aggs`, `composite`, `agg_results`, `pipeline` | aggregations, what came of them, and what is computed from that |
 //! | `events`, `find` | what that means for the index of events |
 //! | `search`, `scroll`, `page`, `source` | searches, how they go on, and how hits are shown |
 //! | `documents`, `many`, `intake` | documents in and out |
@@ -13,10 +14,12 @@
 //! | `generic` | indices with any mapping, for tests of the API |
 //! | `media`, `error` | bodies and errors as Elasticsearch's clients know them |
 
+mod agg_results;
 mod aggs;
 mod ask;
 mod calendar;
 mod cluster;
+mod composite;
 mod date_format;
 mod date_math;
 mod documents;
@@ -34,9 +37,11 @@ mod marks;
 mod media;
 mod options;
 mod page;
+mod pipeline;
 mod scroll;
 mod search;
 mod source;
+mod zone;
 
 use std::sync::Arc;
 

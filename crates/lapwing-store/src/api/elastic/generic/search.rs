@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lapwing_event::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
@@ -17,14 +17,14 @@ use tantivy::{DocAddress, DocId, Score, Searcher, SegmentReader, TERMINATED};
 use super::mapping::{Kind, Mapping, Scalar};
 use super::query::Generic;
 use super::{Index, KEYS, NUMBER, TEXTS, failed};
-use crate::api::elastic::aggs::{Columns, parts, spanning_field};
+use crate::api::elastic::aggs::{self, Columns, Reading, spanning_field};
 use crate::api::elastic::ask::{Ask, SortKey, shown};
 use crate::api::elastic::date_math;
 use crate::api::elastic::dsl::read;
 use crate::api::elastic::error::ElasticError;
 use crate::api::elastic::page::Page;
 use crate::api::elastic::source::{date, values};
-use crate::search::SortValue;
+use crate::search::{SortValue, at_place, with_filters};
 
 type Boxed = Box<dyn Query>;
 
@@ -289,42 +289,33 @@ fn aggregate(searches: &[Search<'_>], aggs: &Value, now: Timestamp) -> Result<Va
     let mut columns = Columns { name: &name, is_date: &is_date, now, span: None };
     if let Some(field) = spanning_field(aggs) {
         let ends = json!({"first": {"min": {"field": name(&field)}}, "last": {"max": {"field": name(&field)}}});
-        let (found, _) = run(searches, None, Some(&ends))?;
+        let found = run(searches, Reading { aggs: ends, filters: Vec::new() })?;
         let end = |name: &str| found[name]["value"].as_f64().map(|nanos| Timestamp::from_nanos(nanos as i64));
         columns.span = end("first").zip(end("last"));
     }
-    let mut answer = Map::new();
-    for part in parts(aggs, &columns).map_err(ElasticError::bad)? {
-        let (results, total) = run(searches, part.filter.as_ref(), part.aggs.as_ref())?;
-        part.put(results, total, &mut answer, &columns);
-    }
-    Ok(Value::Object(answer))
+    let reading = aggs::read(aggs, &columns).map_err(ElasticError::bad)?;
+    Ok(aggs::answer(run(searches, reading)?, aggs, &columns))
 }
 
-/// Aggregates over every index, and counts.
-fn run(searches: &[Search<'_>], filter: Option<&Value>, aggs: Option<&Value>) -> Result<(Value, u64), ElasticError> {
-    let aggs = aggs.cloned().unwrap_or_else(|| json!({}));
-    let aggs: Aggregations = serde_json::from_value(aggs).map_err(|error| ElasticError::bad(error.to_string()))?;
+/// Aggregates over every index.
+fn run(searches: &[Search<'_>], reading: Reading) -> Result<Value, ElasticError> {
+    let aggs: Aggregations =
+        serde_json::from_value(reading.aggs).map_err(|error| ElasticError::bad(error.to_string()))?;
     let limits = AggregationLimitsGuard::new(Some(AGGREGATION_BYTES), Some(AGGREGATION_BUCKETS));
-    let (mut merged, mut total): (Option<IntermediateAggregationResults>, u64) = (None, 0);
+    let mut merged: Option<IntermediateAggregationResults> = None;
     for search in searches {
-        let mut queries = vec![search.query.box_clone()];
-        if let Some(filter) = filter {
-            queries.push(read(Some(filter), &search.grammar).map_err(ElasticError::bad)?);
-        }
-        let query = BooleanQuery::intersection(queries);
-        total += search.searcher.search(&query, &Count).map_err(failed)? as u64;
+        let compile = |place: &str| read(at_place(&reading.filters, place), &search.grammar).map_err(ElasticError::bad);
+        let filtered = with_filters(&aggs, &compile)?;
         let context = AggContextParams::new(limits.clone(), search.searcher.index().tokenizers().clone());
-        let collector = DistributedAggregationCollector::from_aggs(aggs.clone(), context);
-        let fruit = search.searcher.search(&query, &collector).map_err(failed)?;
+        let collector = DistributedAggregationCollector::from_aggs(filtered, context);
+        let fruit = search.searcher.search(search.query.as_ref(), &collector).map_err(failed)?;
         match &mut merged {
             None => merged = Some(fruit),
             Some(merged) => merged.merge_fruits(fruit).map_err(failed)?,
         }
     }
     let results = merged.unwrap_or_default().into_final_result(aggs, limits).map_err(failed)?;
-    let results = serde_json::to_value(results).map_err(|error| ElasticError::illegal(error.to_string()))?;
-    Ok((results, total))
+    serde_json::to_value(results).map_err(|error| ElasticError::illegal(error.to_string()))
 }
 
 /// The first field of an aggregation that is text without its words being kept for it.

@@ -24,7 +24,7 @@ pub(crate) fn read(text: &str, sign: usize) -> Option<(&str, FieldValueRange)> {
         return None;
     }
     let mut key = key_before(text, sign)?;
-    if TYPES.contains(&key) {
+    if is_type(key) {
         // `val login: String = "…"`: the key stands before its type.
         let before = text[..sign].trim_end().len() - key.len();
         let typed = text[..before].trim_end_matches([' ', '&']);
@@ -58,14 +58,15 @@ fn key_before(text: &str, sign: usize) -> Option<&str> {
     const MAX_KEY: usize = 64;
     let bytes = text.as_bytes();
     // `:=`, `=>`, `+=`, `?=` end with their last sign; the key stands before the first.
-    let head = text[..sign].trim_end_matches([' ', '\t', ':', '?', '+', '.', '|']);
+    let signs = |b: &&u8| matches!(b, b' ' | b'\t' | b':' | b'?' | b'+' | b'.' | b'|');
+    let head = &bytes[..sign - bytes[..sign].iter().rev().take_while(signs).count()];
     // `cookies["sid"] = "…"`
-    let closed = head.strip_suffix("\"]").or(head.strip_suffix("']"));
-    let end = closed.map_or(head.len(), |inner| inner.len() + 1);
+    let closed = matches!(head, [.., b'"' | b'\'', b']']);
+    let end = head.len() - usize::from(closed);
     let quote = *bytes.get(end.checked_sub(1)?)?;
     if matches!(quote, b'"' | b'\'' | b'`') {
         let low = end.saturating_sub(MAX_KEY + 1);
-        let open = bytes[low..end - 1].iter().rposition(|b| *b == quote).map(|i| low + i)?;
+        let open = memchr::memrchr(quote, &bytes[low..end - 1]).map(|i| low + i)?;
         return text.get(open + 1..end - 1);
     }
     let length = bytes[..end]
@@ -85,8 +86,10 @@ fn key_before(text: &str, sign: usize) -> Option<&str> {
     (!key.is_empty()).then_some(key)
 }
 
-/// Types that stand between a name and the sign of its value.
-const TYPES: [&str; 7] = ["String", "str", "string", "Text", "SecretStr", "Any", "Optional[str]"];
+/// Whether it is a type that stands between a name and the sign of its value.
+fn is_type(key: &str) -> bool {
+    matches!(key, "String" | "str" | "string" | "Text" | "SecretStr" | "Any" | "Optional[str]")
+}
 
 /// Keys whose value is named by another attribute: `"name": "email", "value": …`, `<add key="Password" value=…`.
 const VALUE_KEYS: [&str; 5] = ["value", "number", "default", "content", "stringvalue"];
@@ -100,7 +103,8 @@ fn named_before<'t>(text: &'t str, key: &str, sign: usize) -> Option<&'t str> {
     const NAMES: [&str; 7] = ["name", "key", "id", "field", "label", "kind", "type"];
     // The kind of a message says nothing of its content.
     let names = if key == "content" { &NAMES[..5] } else { &NAMES };
-    let name = names.iter().filter_map(|name| head.rfind(name).map(|i| i + name.len())).max()?;
+    let ends_at = |end: usize| names.iter().any(|name| head.as_bytes()[..end].ends_with(name.as_bytes()));
+    let name = (1..=head.len()).rev().find(|end| ends_at(*end))?;
     let rest = head[name..].trim_start_matches(['"', '\'', ' ', ':', '=']);
     let length = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'))).unwrap_or(0);
     let assigned = head[name..head.len() - rest.len()].contains([':', '=']);
@@ -185,6 +189,9 @@ fn floor(text: &str, mut at: usize) -> usize {
 /// `range` without the blanks at its ends.
 pub(crate) fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
     let value = &text[range.clone()];
+    if matches!(value.as_bytes(), [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic()) {
+        return range;
+    }
     let start = range.start + value.len() - value.trim_start().len();
     start..start + value.trim().len()
 }

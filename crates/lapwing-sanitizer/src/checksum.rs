@@ -150,11 +150,21 @@ pub(crate) fn bech32(text: &[u8]) -> bool {
 /// Shannon entropy in bits a byte.
 pub(crate) fn entropy(bytes: &[u8]) -> f32 {
     let mut counts = [0u32; 256];
+    let mut seen = [0u64; 4];
     for &b in bytes {
         counts[usize::from(b)] += 1;
+        seen[usize::from(b >> 6)] |= 1 << (b & 63);
     }
     let total = bytes.len() as f32;
-    counts.iter().filter(|&&n| n > 0).map(|&n| n as f32 / total).map(|p| -p * p.log2()).sum()
+    let mut bits = 0.0;
+    for (high, mut left) in seen.into_iter().enumerate() {
+        while left != 0 {
+            let p = counts[high << 6 | left.trailing_zeros() as usize] as f32 / total;
+            bits -= p * p.log2();
+            left &= left - 1;
+        }
+    }
+    bits
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::context::Class;
+use crate::lexicon::Run;
 use crate::words::WordTable;
 
 /// What a key says of its value.
@@ -239,7 +240,14 @@ impl Flat {
 pub(crate) fn of(key: &str) -> Option<Field> {
     let key = if key.len() > MAX_KEY { key.get(key.len() - MAX_KEY..)? } else { key };
     let mut flat = Flat { bytes: [0; MAX_KEY * 2], length: 0, words: [0; MAX_WORDS], count: 0 };
+    let run = Run::of(key.as_bytes());
     match key.is_ascii() {
+        // Most keys are one word.
+        true if run.length == key.len() && !run.humps => {
+            flat.bytes[..key.len()].copy_from_slice(key.as_bytes());
+            flat.bytes[..key.len()].make_ascii_lowercase();
+            (flat.length, flat.count) = (key.len(), 1);
+        }
         true => flat.read_ascii(key.as_bytes()),
         false => flat.read(key),
     }

@@ -39,9 +39,12 @@ pub(crate) static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     }
     let mut filter = Box::new([0; FILTER_BITS / 64]);
     for word in words.keys() {
-        let letters = word.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-        let bit = filter_bit(&word[..letters]);
-        filter[bit / 64] |= 1 << (bit % 64);
+        let run = Run::of(word);
+        let known = run.bit(run.length);
+        let bit = if run.length == word.len() { known.alone() } else { known.before(&word[run.length..]) };
+        for bit in [known.0, bit] {
+            filter[bit / 64] |= 1 << (bit % 64);
+        }
     }
     Lexicon { words: Dictionary::new(words), filter }
 });
@@ -52,15 +55,76 @@ fn split_lead(word: &str) -> (&str, &str) {
 }
 
 const FILTER_BITS: usize = 1 << 16;
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What the filter knows a run of letters by: the first eight, whatever their case, and how many there are.
-fn filter_bit(letters: &[u8]) -> usize {
-    let first = match letters.first_chunk::<8>() {
-        Some(first) => u64::from_le_bytes(*first),
-        None => letters.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b)),
-    };
-    let folded = (first & 0x1f1f_1f1f_1f1f_1f1f) ^ (letters.len() as u64) << 5;
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+/// A run of letters, read eight at a time.
+pub(crate) struct Run {
+    pub(crate) length: usize,
+    /// Whether a capital stands behind a small letter.
+    pub(crate) humps: bool,
+    /// The first eight letters, whatever their case.
+    first: u64,
+}
+
+impl Run {
+    /// The letters that `bytes` begins with.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let mut run = Run { length: 0, humps: false, first: 0 };
+        let mut lower_before = 0;
+        loop {
+            let rest = &bytes[run.length..];
+            let eight = match rest.first_chunk::<8>() {
+                Some(eight) => u64::from_le_bytes(*eight),
+                None => rest.iter().rev().fold(0, |eight, b| eight << 8 | u64::from(*b)),
+            };
+            // The high bit of each byte tells whether it is a letter; bytes beyond ASCII have one of their own.
+            let small = (eight | ONES << 5) & !HIGH;
+            let letters = (small + ONES * 0x1f) & !(small + ONES * 0x05) & !eight & HIGH;
+            let count = ((letters ^ HIGH).trailing_zeros() / 8) as usize;
+            let letters = letters & low_bytes(count);
+            let lower = letters & eight << 2;
+            run.humps |= letters & !lower & (lower << 8 | lower_before) != 0;
+            if run.length == 0 {
+                run.first = eight & low_bytes(count) & ONES * 0x1f;
+            }
+            run.length += count;
+            if count < 8 {
+                return run;
+            }
+            lower_before = lower >> 56;
+        }
+    }
+
+    /// What the filter knows the first `length` letters by: the first eight and how many there are.
+    fn bit(&self, length: usize) -> Bit {
+        let folded = self.first & low_bytes(length.min(8)) ^ (length as u64) << 5;
+        Bit((folded.wrapping_mul(FACTOR) >> 48) as usize)
+    }
+}
+
+/// Ones in the lowest `count` bytes, eight at most.
+fn low_bytes(count: usize) -> u64 {
+    u64::MAX.checked_shr(64 - 8 * count as u32).unwrap_or(0)
+}
+
+/// A place in the filter.
+#[derive(Clone, Copy)]
+struct Bit(usize);
+
+impl Bit {
+    /// That of the letters as a whole word.
+    fn alone(self) -> usize {
+        self.0 ^ 0x5a5a
+    }
+
+    /// That of the letters with the next two bytes.
+    fn before(self, rest: &[u8]) -> usize {
+        let next = |i: usize| rest.get(i).map_or(0, |b| u64::from(b.to_ascii_lowercase()));
+        let key = (self.0 as u64) << 16 | next(0) << 8 | next(1);
+        (key.wrapping_mul(FACTOR) >> 48) as usize
+    }
 }
 
 impl Lexicon {
@@ -69,10 +133,19 @@ impl Lexicon {
         self.words.trie.next(ROOT, byte).is_some()
     }
 
-    /// Whether a word may begin with these letters and then end or go on with something else.
-    pub(crate) fn may_hold(&self, letters: &[u8]) -> bool {
-        let bit = filter_bit(letters);
-        self.filter[bit / 64] >> (bit % 64) & 1 == 1
+    /// Whether a word may begin with `run`, the letters at the beginning of `bytes`, and then end or go on as they do.
+    pub(crate) fn may_hold(&self, run: &Run, bytes: &[u8]) -> bool {
+        let letters = &bytes[..run.length];
+        let has = |bit: usize| self.filter[bit / 64] >> (bit % 64) & 1 == 1;
+        let known = run.bit(run.length);
+        if has(known.0) {
+            let rest = &bytes[run.length..];
+            // A word may go on with one more byte, or with two.
+            if has(known.alone()) || has(known.before(rest)) || has(known.before(&rest[..rest.len().min(1)])) {
+                return true;
+            }
+        }
+        matches!(letters, [_, .., b's']) && has(run.bit(run.length - 1).alone())
     }
 
     /// See [`Dictionary::words_at`].

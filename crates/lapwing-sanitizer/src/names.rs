@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use crate::recognizers::person::NOT_A_NAME;
-use crate::words::WordTable;
+use crate::words::{Endings, WordTable};
 
 static WORDS: LazyLock<WordTable> = LazyLock::new(|| WordTable::new(listed(), |old, new| old | new));
 
@@ -57,25 +57,31 @@ pub(crate) fn known(word: &str) -> Known {
 }
 
 /// Endings that family names of some language have and hardly any other word has.
-const FAMILY_ENDINGS: [&str; 44] = [
+static FAMILY_ENDINGS: Endings<44> = Endings::new([
     "nen", "sson", "dottir", "ovic", "evic", "ikova", "akova", "ankova", "eckova", "ovova", "nski", "wski", "lski",
     "inska", "owska", "ewska", "ovsky", "insky", "wicz", "czyk", "czak", "escu", "eanu", "opoulos", "opoulou", "akis",
     "idis", "iadis", "enko", "shvili", "adze", "oglu", "auskas", "auskiene", "evicius", "strom", "qvist", "quist",
     "gaard", "ssens", "etti", "ucci", "elli", "swamy",
-];
+]);
 
 fn is_family_name(folded: &[u8]) -> bool {
-    let ends = |ending: &str| folded.len() > ending.len() + 1 && folded.ends_with(ending.as_bytes());
-    folded.len() >= 6 && FAMILY_ENDINGS.iter().any(|ending| ends(ending))
+    folded.len() >= 6 && FAMILY_ENDINGS.ends(folded, 2)
 }
 
 /// `word` in lower case, without accents, apostrophes and points.
 pub(crate) fn fold<'b>(word: &str, buffer: &'b mut [u8; MAX_NAME * 2]) -> &'b [u8] {
     let mut length = 0;
     if word.is_ascii() {
-        for byte in word.bytes().filter(|b| !matches!(b, b'\'' | b'.')) {
-            buffer[length] = byte.to_ascii_lowercase();
-            length += 1;
+        for (slot, byte) in buffer.iter_mut().zip(word.bytes()) {
+            *slot = byte.to_ascii_lowercase();
+        }
+        length = word.len();
+        if memchr::memchr2(b'\'', b'.', word.as_bytes()).is_some() {
+            length = 0;
+            for byte in word.bytes().filter(|b| !matches!(b, b'\'' | b'.')) {
+                buffer[length] = byte.to_ascii_lowercase();
+                length += 1;
+            }
         }
         return &buffer[..length];
     }

@@ -154,6 +154,12 @@ fn heading(text: &str, line: Range<usize>) -> Option<(u8, Vec<Option<Field>>)> {
     let Some(delimiter) = [b'|', b'\t', b';', b','].into_iter().find(|d| memchr::memchr(*d, bytes).is_some()) else {
         return listing(text, line);
     };
+    // What the first cell begins with tells most lines apart before they are split.
+    let first = bytes.strip_prefix(b"|").unwrap_or(bytes);
+    let first = &first[..memchr::memchr(delimiter, first).unwrap_or(first.len())];
+    if !first.iter().all(|b| b.is_ascii_alphanumeric() || *b >= 0x80 || b"_-.# \"'*`\t\r".contains(b)) {
+        return None;
+    }
     let cells = split(text, line, delimiter);
     if !(2..=MAX_COLUMNS).contains(&cells.len()) {
         return None;

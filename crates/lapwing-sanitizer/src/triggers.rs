@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::context::{Class, Mention, Mentions};
-use crate::lexicon::{LEXICON, Lexicon};
+use crate::lexicon::{LEXICON, Lexicon, Run};
 use crate::recognizers::secret::Keyword;
 
 /// A sign, named after what it may begin.
@@ -187,9 +187,15 @@ impl Pass<'_> {
                 }
             }
             Kind::Other => {
-                self.end_token(at);
-                self.end_value(at);
-                self.sign(byte, at);
+                // A token is part of a value: most of both are too short.
+                if at >= self.value + MIN_SECRET {
+                    self.end_token(at);
+                    self.end_value(at);
+                }
+                (self.token, self.value, self.digits) = (at + 1, at + 1, 0);
+                if byte != b' ' {
+                    self.sign(byte, at);
+                }
             }
         }
         at + 1
@@ -210,28 +216,19 @@ impl Pass<'_> {
         if bytes[0].is_ascii_uppercase() && self.opens_word(start) {
             self.push(Trigger::Capital, start);
         }
-        let mut humps = false;
-        let mut lower = false;
-        let mut length = 0;
-        for byte in bytes.iter().take_while(|b| b.is_ascii_alphabetic()) {
-            humps |= lower & byte.is_ascii_uppercase();
-            lower = byte.is_ascii_lowercase();
-            length += 1;
-        }
-        let word = &bytes[..length];
-        let lexicon = self.lexicon;
-        if humps || lexicon.may_hold(word) || word[length - 1] == b's' && lexicon.may_hold(&word[..length - 1]) {
+        let run = Run::of(bytes);
+        if run.humps {
             self.word(start);
-        }
-        if humps {
             // `phoneNumber`: words begin inside, too.
-            for (i, pair) in word.windows(2).enumerate() {
+            for (i, pair) in bytes[..run.length].windows(2).enumerate() {
                 if pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase() {
                     self.word(start + i + 1);
                 }
             }
+        } else if self.lexicon.may_hold(&run, bytes) {
+            self.word(start);
         }
-        start + length
+        start + run.length
     }
 
     fn number(&mut self, start: usize) -> usize {
@@ -243,7 +240,6 @@ impl Pass<'_> {
 
     fn sign(&mut self, byte: u8, at: usize) {
         match byte {
-            b' ' => {}
             b'@' => {
                 self.push(Trigger::At, at);
                 self.word(at);
@@ -313,9 +309,11 @@ impl Pass<'_> {
 
     fn end_value(&mut self, end: usize) {
         let length = end.saturating_sub(self.value);
-        let varied = length >= MIN_SECRET && self.digits >= MIN_SECRET_DIGITS;
-        if length >= LONG_TOKEN || varied && !is_date(&self.bytes[self.value..end]) {
-            self.signs.values.push(self.value..end);
+        if length >= MIN_SECRET {
+            let varied = self.digits >= MIN_SECRET_DIGITS && !is_date(&self.bytes[self.value..end]);
+            if length >= LONG_TOKEN || varied {
+                self.signs.values.push(self.value..end);
+            }
         }
         self.value = end + 1;
         self.digits = 0;

@@ -70,7 +70,7 @@ fn decode(source: &str) -> Option<(String, Vec<Decoded>)> {
     let ascii = source.is_ascii();
     let mut pending = Some(next_unit(source, 0, ascii)?);
     let mut text = String::with_capacity(source.len());
-    let mut layer = Vec::new();
+    let mut layer = Vec::with_capacity(source.len() / 16 + 4);
     let mut at = 0;
     while let Some((start, unit)) = pending {
         text.push_str(&source[at..start]);
@@ -80,7 +80,9 @@ fn decode(source: &str) -> Option<(String, Vec<Decoded>)> {
             length: unit.value.map_or(0, char::len_utf8) as u8,
             source_length: unit.len as u8,
         });
-        text.extend(unit.value);
+        if let Some(c) = unit.value {
+            text.push(c);
+        }
         at = start + unit.len;
         pending = next_unit(source, at, ascii);
     }
@@ -95,7 +97,7 @@ fn next_unit(source: &str, from: usize, ascii: bool) -> Option<(usize, Unit)> {
     loop {
         // Where the next byte stands that may begin a unit.
         at += match ascii {
-            true => memchr3(b'\\', b'%', b'&', &bytes[at..])?,
+            true => next_sign(&bytes[at..])?,
             false => bytes[at..].iter().position(|b| matches!(b, b'\\' | b'%' | b'&' | 0x80..))?,
         };
         let unit = match bytes[at] {
@@ -108,6 +110,16 @@ fn next_unit(source: &str, from: usize, ascii: bool) -> Option<(usize, Unit)> {
             Some(unit) => return Some((at, unit)),
             None => at += utf8_len(bytes[at]),
         }
+    }
+}
+
+/// Where the next sign stands that a code may begin with. The signs of escaped JSON stand close together.
+fn next_sign(bytes: &[u8]) -> Option<usize> {
+    const CLOSE: usize = 16;
+    let close = &bytes[..bytes.len().min(CLOSE)];
+    match close.iter().position(|b| matches!(b, b'\\' | b'%' | b'&')) {
+        Some(at) => Some(at),
+        None => memchr3(b'\\', b'%', b'&', &bytes[close.len()..]).map(|at| close.len() + at),
     }
 }
 

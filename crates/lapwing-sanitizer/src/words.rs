@@ -25,6 +25,20 @@ impl WordTable {
         table
     }
 
+    /// A table of the words of a list that is parted by blanks.
+    pub(crate) fn of(list: &'static str) -> Self {
+        Self::new(list.split_whitespace().map(|word| (word, 1)), |old, _| old)
+    }
+
+    /// Whether `word` of at most 32 bytes is in the table, whatever its case.
+    pub(crate) fn lists(&self, word: &str) -> bool {
+        let mut buffer = [0; 32];
+        let Some(lower) = buffer.get_mut(..word.len()) else { return false };
+        lower.copy_from_slice(word.as_bytes());
+        lower.make_ascii_lowercase();
+        self.get(lower) > 0
+    }
+
     /// The value of `word`; zero if it is not in the table.
     pub(crate) fn get(&self, word: &[u8]) -> u8 {
         (self.slots[self.slot_of(hash(word))] & VALUE) as u8
@@ -52,6 +66,39 @@ fn hash(word: &[u8]) -> u64 {
     let tail = rest.iter().rev().fold(0u64, |tail, b| tail << 8 | u64::from(*b));
     hash = (hash.rotate_left(23) ^ tail).wrapping_mul(FACTOR);
     (hash ^ hash >> 29).wrapping_mul(FACTOR)
+}
+
+/// Endings of words, with a filter by their last two bytes before them.
+pub(crate) struct Endings<const N: usize> {
+    all: [&'static str; N],
+    /// By the last byte, the bytes before it. Five bits each tell, whatever the case.
+    pairs: [u32; 32],
+}
+
+impl<const N: usize> Endings<N> {
+    /// `all` of at least two bytes, in lower case.
+    pub(crate) const fn new(all: [&'static str; N]) -> Self {
+        let mut pairs = [0; 32];
+        let mut i = 0;
+        while i < N {
+            if let [.., before, last] = all[i].as_bytes() {
+                pairs[(*last & 31) as usize] |= 1 << (*before & 31);
+            }
+            i += 1;
+        }
+        Self { all, pairs }
+    }
+
+    /// Whether some ending may be that of `word`, whatever its case.
+    pub(crate) fn may_end(&self, word: &[u8]) -> bool {
+        matches!(word, [.., before, last] if self.pairs[usize::from(last & 31)] >> (before & 31) & 1 == 1)
+    }
+
+    /// Whether one of the endings is that of `word` and `least` bytes or more stand before it.
+    pub(crate) fn ends(&self, word: &[u8], least: usize) -> bool {
+        let is_end = |ending: &&str| word.len() >= ending.len() + least && word.ends_with(ending.as_bytes());
+        self.may_end(word) && self.all.iter().any(|ending| is_end(&ending))
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::formats::{ALONE, Format, NAMED, SHAPED};
 use crate::recognizers::name_field;
 use crate::scan::{FieldValue, Scan};
+use crate::words::Endings;
 
 pub(crate) static FORMATS: &[Format] = &[
     Format {
@@ -423,20 +424,26 @@ const BEFORE_NAME: &[&str] = &[
     "strada",
     "cours",
 ];
-const AFTER_NAME: [&str; 32] = [
-    "straße", "strasse", "str", "str.", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "chaussee", "straat",
-    "laan", "plein", "kade", "gracht", "gatan", "vägen", "katu", "tie", "vej", "gade", "vegen", "veien", "gata",
-    "torget", "utca", "ulica", "cesta", "caddesi", "sokak",
-];
+static AFTER_NAME: Endings<31> = Endings::new([
+    "straße", "strasse", "str", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "chaussee", "straat", "laan",
+    "plein", "kade", "gracht", "gatan", "vägen", "katu", "tie", "vej", "gade", "vegen", "veien", "gata", "torget",
+    "utca", "ulica", "cesta", "caddesi", "sokak",
+]);
 
 /// Reads a foreign street from the capitalized word at `start`, if it is one.
 pub(crate) fn foreign_street(scan: &mut Scan<'_>, start: usize, word_end: usize) {
     let text = scan.text;
-    let word = text[start..word_end].to_lowercase();
-    let stem = word.trim_end_matches('.');
-    let behind =
-        AFTER_NAME.iter().any(|ending| stem.ends_with(ending.trim_end_matches('.')) && stem.len() >= ending.len() + 3);
-    let before = BEFORE_NAME.contains(&stem);
+    let word = text[start..word_end].trim_end_matches('.');
+    let (behind, before) = match word.is_ascii() {
+        true => (
+            AFTER_NAME.may_end(word.as_bytes()) && AFTER_NAME.ends(word.to_ascii_lowercase().as_bytes(), 3),
+            BEFORE_NAME.iter().any(|known| word.eq_ignore_ascii_case(known)),
+        ),
+        false => {
+            let lower = word.to_lowercase();
+            (AFTER_NAME.ends(lower.as_bytes(), 3), BEFORE_NAME.contains(&lower.as_str()))
+        }
+    };
     let mut end = word_end;
     if before {
         let mut words = 0;

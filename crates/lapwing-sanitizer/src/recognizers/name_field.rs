@@ -6,7 +6,7 @@ use crate::entity::EntityType::Person;
 use crate::field::Field;
 use crate::formats::NAMED;
 use crate::names::{self, Known};
-use crate::recognizers::person::{MAX_NAME, MAX_WORDS, PARTICLES, word_end};
+use crate::recognizers::person::{MAX_NAME, MAX_WORDS, is_particle, word_end};
 use crate::scan::{FieldValue, Scan};
 
 /// The value of a field that holds a name or may hold one.
@@ -74,7 +74,7 @@ fn is_no_value(text: &str) -> bool {
 pub(crate) fn is_capitalized(text: &str) -> bool {
     text.split([' ', '+', ',']).filter(|word| !word.is_empty()).all(|word| {
         let first = word.chars().next().unwrap_or(' ');
-        first.is_uppercase() || first.is_ascii_digit() || PARTICLES.contains(&word) || word.len() <= 3
+        first.is_uppercase() || first.is_ascii_digit() || is_particle(word.as_bytes()) || word.len() <= 3
     }) && text.chars().any(char::is_uppercase)
 }
 

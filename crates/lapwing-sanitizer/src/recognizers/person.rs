@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::context::Class;
 use crate::entity::EntityType::{Email, Person};
 use crate::formats::{ALONE, SHAPED};
+use crate::lexicon::Run as Letters;
 use crate::names::{self, Known};
 use crate::recognizers::{address, place};
 use crate::scan::{Found, Scan};
@@ -17,10 +18,16 @@ pub(crate) const MAX_NAME: usize = 80;
 /// Most names that are looked for again.
 const MAX_PROPAGATED: usize = 64;
 
-pub(crate) const PARTICLES: [&str; 27] = [
-    "van", "von", "de", "der", "den", "del", "della", "di", "da", "dos", "du", "la", "le", "el", "al", "bin", "ibn",
-    "ben", "ter", "zu", "af", "av", "y", "e", "das", "do", "van't",
-];
+/// Whether a word in lower case stands between the parts of a name.
+#[rustfmt::skip]
+pub(crate) fn is_particle(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"van" | b"von" | b"de" | b"der" | b"den" | b"del" | b"della" | b"di" | b"da" | b"dos" | b"du" | b"la" | b"le"
+            | b"el" | b"al" | b"bin" | b"ibn" | b"ben" | b"ter" | b"zu" | b"af" | b"av" | b"y" | b"e" | b"das" | b"do"
+            | b"van't"
+    )
+}
 
 /// Words that organizations, places and things have in their names and people do not.
 #[rustfmt::skip]
@@ -143,7 +150,7 @@ fn particle_at(text: &str, at: usize) -> Option<usize> {
         return None;
     }
     let length = rest.iter().take(LONGEST + 1).position(|b| *b == b' ')?;
-    PARTICLES.iter().any(|particle| particle.as_bytes() == &rest[..length]).then_some(length)
+    is_particle(&rest[..length]).then_some(length)
 }
 
 /// `I'm`, `Let's`, `We'll`.
@@ -156,7 +163,7 @@ fn is_contraction(word: &str) -> bool {
 
 pub(crate) fn word_end(text: &str, at: usize) -> usize {
     let rest = &text.as_bytes()[at..];
-    let letters = |from: usize| rest[from..].iter().take(MAX_NAME).take_while(|b| b.is_ascii_alphabetic()).count();
+    let letters = |from: usize| Letters::of(&rest[from..rest.len().min(from + MAX_NAME)]).length;
     let mut length = letters(0);
     while length > 0 && length < MAX_NAME && matches!(rest.get(length), Some(b'\'' | b'-')) {
         length += 1 + letters(length + 1);
@@ -372,8 +379,7 @@ pub(crate) fn beside_emails(scan: &mut Scan<'_>) {
 fn named_by(scan: &mut Scan<'_>, range: Range<usize>, local: &str) {
     let text = scan.text;
     let mut at = range.start;
-    while let Some(offset) = text[at..range.end].find(char::is_uppercase) {
-        let start = at + offset;
+    while let Some(start) = next_capital(text, at..range.end) {
         let apart = text[..start].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
         let run = if apart { run_of_capitals(text, start) } else { Run::default() };
         let words = run.words();
@@ -393,6 +399,19 @@ fn named_by(scan: &mut Scan<'_>, range: Range<usize>, local: &str) {
         if words[from..=to].iter().any(|word| !word.known.ordinary) && !words[from..=to].iter().any(|w| w.known.thing) {
             scan.push(words[from].range.start..words[to].range.end, Person, "name-of-email", ALONE);
         }
+    }
+}
+
+/// Where the next capital stands in `range`.
+fn next_capital(text: &str, range: Range<usize>) -> Option<usize> {
+    let mut at = range.start;
+    loop {
+        at += text.as_bytes()[at..range.end].iter().position(|b| b.is_ascii_uppercase() || *b >= 0x80)?;
+        let c = text[at..].chars().next()?;
+        if c.is_uppercase() {
+            return Some(at);
+        }
+        at += c.len_utf8();
     }
 }
 
@@ -471,16 +490,36 @@ pub(crate) fn spread<'n>(found: impl Iterator<Item = &'n str>) -> Vec<String> {
 
 /// Every whole-word mention of `names`, none inside of another.
 pub(crate) fn mentions(text: &str, names: &[String]) -> Vec<Range<usize>> {
+    if names.is_empty() {
+        return Vec::new();
+    }
     let bytes = text.as_bytes();
     let inside = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80);
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for name in names {
-        for start in memchr::memmem::find_iter(bytes, name.as_bytes()) {
+    let mut firsts: Vec<u8> = names.iter().map(|name| name.as_bytes()[0]).collect();
+    firsts.sort_unstable();
+    firsts.dedup();
+    let mut look = |start: usize| {
+        if inside(start.checked_sub(1).and_then(|i| bytes.get(i))) {
+            return;
+        }
+        for name in names.iter().filter(|name| bytes[start..].starts_with(name.as_bytes())) {
             let end = start + name.len();
-            let before = start.checked_sub(1).and_then(|i| bytes.get(i));
-            if !inside(before) && !inside(bytes.get(end)) && bytes.get(end) != Some(&b'@') {
+            if !inside(bytes.get(end)) && bytes.get(end) != Some(&b'@') {
                 ranges.push(start..end);
             }
+        }
+    };
+    match firsts[..] {
+        [a] => memchr::memchr_iter(a, bytes).for_each(look),
+        [a, b] => memchr::memchr2_iter(a, b, bytes).for_each(look),
+        [a, b, c] => memchr::memchr3_iter(a, b, c, bytes).for_each(look),
+        _ => {
+            let firsts = firsts.iter().fold([false; 256], |mut all, first| {
+                all[usize::from(*first)] = true;
+                all
+            });
+            (0..bytes.len()).filter(|start| firsts[usize::from(bytes[*start])]).for_each(&mut look);
         }
     }
     ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));

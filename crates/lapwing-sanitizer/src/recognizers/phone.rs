@@ -6,7 +6,7 @@ use crate::entity::EntityType::Phone;
 use crate::field::Field;
 use crate::formats::{ALONE, CHECKED, Candidate, Digits, Format, NAMED, SHAPED};
 
-/// Country code, shortest and longest national number.
+/// Country code, shortest and longest national number, by code.
 const PLANS: &[(u16, u8, u8)] = &[
     (1, 10, 10),
     (7, 10, 10),
@@ -285,13 +285,14 @@ fn international(c: &Candidate<'_>) -> Option<u8> {
     let d = if plus { &d[..] } else { &d[2..] };
     let planned = (1..=3.min(d.len())).any(|n| {
         let code = d[..n].iter().fold(0u16, |v, x| v * 10 + u16::from(*x));
-        PLANS.iter().any(|&(known, low, high)| {
+        PLANS.binary_search_by_key(&code, |plan| plan.0).is_ok_and(|found| {
+            let (known, low, high) = PLANS[found];
             let mut national = d.len() - n;
             // The trunk zero that some write in brackets is not part of the number.
             if d.get(n) == Some(&0) && known != 39 {
                 national -= 1;
             }
-            known == code && (usize::from(low)..=usize::from(high)).contains(&national)
+            (usize::from(low)..=usize::from(high)).contains(&national)
         })
     });
     match (plus, planned, c.if_named(Class::PHONE).is_some()) {

@@ -9,7 +9,7 @@ use crate::formats::{ALONE, SHAPED};
 use crate::names;
 use crate::recognizers::person::Word;
 use crate::scan::Scan;
-use crate::words::WordTable;
+use crate::words::{Endings, WordTable};
 
 static PLACES: LazyLock<WordTable> = LazyLock::new(|| WordTable::new(listed(), |old, _| old));
 
@@ -19,10 +19,10 @@ fn listed() -> impl Iterator<Item = (&'static str, u8)> + Clone {
 }
 
 /// Endings that towns have.
-const ENDINGS: [&str; 22] = [
+static ENDINGS: Endings<22> = Endings::new([
     "ville", "borough", "burgh", "shire", "mouth", "hampton", "stadt", "dorf", "hausen", "heim", "furt", "kirchen",
     "grad", "chester", "haven", "minster", "ingen", "weiler", "bourg", "koping", "abad", "pur",
-];
+]);
 
 fn is_listed(place: &str) -> bool {
     let mut buffer = [0; names::MAX_NAME * 2];
@@ -30,8 +30,7 @@ fn is_listed(place: &str) -> bool {
         return false;
     }
     let folded = names::fold(place, &mut buffer);
-    let ends = |ending: &str| folded.ends_with(ending.as_bytes()) && folded.len() > ending.len() + 2;
-    PLACES.get(folded) > 0 || folded.len() >= 7 && ENDINGS.iter().any(|ending| ends(ending))
+    PLACES.get(folded) > 0 || folded.len() >= 7 && ENDINGS.ends(folded, 3)
 }
 
 /// Most words of the name of a place.
@@ -57,7 +56,7 @@ pub(crate) fn at(scan: &mut Scan<'_>, words: &[Word]) {
     let strong = scan.mentions.before(Class::PLACE, first.start, 2).is_some_and(|mention| mention.end <= before.len());
     let word = last_word(before);
     let route = text[first.end..].starts_with(" to ") && word.eq_ignore_ascii_case("from");
-    let weak = !strong && !route && BEFORE.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let weak = !strong && !route && !word.is_empty() && BEFORE.iter().any(|known| word.eq_ignore_ascii_case(known));
     let listed = !strong && !weak && text[..first.start].ends_with(", ") && state_follows(text, words);
     if !strong && !weak && !listed {
         return;

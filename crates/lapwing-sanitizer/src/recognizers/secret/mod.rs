@@ -117,6 +117,20 @@ pub(crate) fn telling_words() -> impl Iterator<Item = (&'static str, Keyword)> {
     list(CARRIERS, Keyword::Carrier).chain(list("-----begin", Keyword::Pem)).chain(accounts)
 }
 
+impl Keyword {
+    /// Whether it tells something in the middle of a word.
+    fn stands_inside(self) -> bool {
+        match self {
+            Keyword::Prefix(number) => {
+                let rule = &PREFIXED[usize::from(number)];
+                rule.inside || rule.back > 0
+            }
+            Keyword::Vendor | Keyword::Key => false,
+            _ => true,
+        }
+    }
+}
+
 fn list(words: &'static str, keyword: Keyword) -> impl Iterator<Item = (&'static str, Keyword)> {
     words.split('|').map(move |word| (word, keyword))
 }
@@ -124,14 +138,35 @@ fn list(words: &'static str, keyword: Keyword) -> impl Iterator<Item = (&'static
 /// The words that name a secret or begin one.
 struct Words {
     words: Dictionary<Vec<Keyword>>,
-    /// The pairs of bytes that a word begins with.
-    pairs: Box<[u64; PAIRS / 64]>,
+    beginnings: Beginnings,
 }
 
-const PAIRS: usize = 1 << 16;
+/// A filter by the first three bytes of words: two bits for every three codes.
+struct Beginnings(Box<[u32; BEGINNINGS / 16]>);
 
-fn pair(first: u8, second: u8) -> usize {
-    usize::from(first.to_ascii_lowercase()) << 8 | usize::from(second.to_ascii_lowercase())
+const BEGINNINGS: usize = 1 << 15;
+/// The bit of all words, and that of those which may stand inside of another.
+const APART: u32 = 1;
+const INSIDE: u32 = 2;
+
+impl Beginnings {
+    /// Takes note of a word. Anything may follow a short one.
+    fn add(&mut self, word: &[u8], bits: u32) {
+        let third = word.get(2).map_or(0..=u8::MAX, |b| *b..=*b);
+        for third in third {
+            let three = [word[0], word[1], third].into_iter().fold(0, roll);
+            self.0[three >> 4] |= bits << (three & 15) * 2;
+        }
+    }
+
+    fn has(&self, three: usize, bit: u32) -> bool {
+        self.0[three >> 4] >> ((three & 15) * 2) & bit != 0
+    }
+}
+
+/// The codes of the last three bytes, with one more: five bits each, the same for both cases of a letter.
+fn roll(three: usize, byte: u8) -> usize {
+    (three << 5 | usize::from(byte & 31)) & (BEGINNINGS - 1)
 }
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
@@ -145,12 +180,12 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     {
         words.entry(word.as_bytes().to_ascii_lowercase()).or_default().push(keyword);
     }
-    let mut pairs = Box::new([0; PAIRS / 64]);
-    for word in words.keys() {
-        let pair = pair(word[0], word[1]);
-        pairs[pair / 64] |= 1 << (pair % 64);
+    let mut beginnings = Beginnings(Box::new([0; BEGINNINGS / 16]));
+    for (word, keywords) in &words {
+        let inside = keywords.iter().any(|keyword| keyword.stands_inside());
+        beginnings.add(word, if inside { APART | INSIDE } else { APART });
     }
-    Words { words: Dictionary::new(words), pairs }
+    Words { words: Dictionary::new(words), beginnings }
 });
 
 /// Every rule's pattern, each with a start of its own.
@@ -183,11 +218,16 @@ pub(crate) fn keywords(scan: &mut Scan<'_>, keywords: &[(Keyword, usize, usize)]
 
 /// Follows the words of secrets that begin in `range`.
 fn within(scan: &mut Scan<'_>, range: Range<usize>) {
-    let Words { words, pairs } = &*WORDS;
+    let Words { words, beginnings } = &*WORDS;
     let text = scan.text.as_bytes();
-    for (i, two) in text[range.start..text.len().min(range.end + 1)].windows(2).enumerate() {
-        let pair = pair(two[0], two[1]);
-        if pairs[pair / 64] >> (pair % 64) & 1 == 1 {
+    let mut before = range.start.checked_sub(1).map_or(b' ', |i| text[i]);
+    for (i, three) in text[range.start..text.len().min(range.end + 2)].windows(3).enumerate() {
+        let first = three[0];
+        // The words of most services and rules begin a word, or a hump of one.
+        let joined = before.is_ascii_alphanumeric() && !(before.is_ascii_lowercase() && first.is_ascii_uppercase());
+        before = first;
+        let codes = usize::from(first & 31) << 10 | usize::from(three[1] & 31) << 5 | usize::from(three[2] & 31);
+        if beginnings.has(codes, if joined { INSIDE } else { APART }) {
             let start = range.start + i;
             words.words_at(&text[start..], |keywords, length| {
                 for keyword in keywords {

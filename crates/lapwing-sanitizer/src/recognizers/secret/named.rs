@@ -2,12 +2,14 @@
 //! `<add key="oktaSecret" value="…"/>`, `- name: X_KEY` with its value on the next line.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::placeholder::is_placeholder;
 use crate::checksum::entropy;
 use crate::entity::EntityType::Secret;
 use crate::formats::NAMED;
 use crate::scan::Scan;
+use crate::words::WordTable;
 
 /// Longest rest of an identifier behind its keyword, and most signs in a row between it and the value.
 pub(super) const MAX_IDENTIFIER: usize = 40;
@@ -34,6 +36,8 @@ const SECRET_WORDS: [&str; 14] = [
 const PLAIN_KEYS: &str = " public primary foreign cache sort partition bucket idempotency object row map dict s3 storage_object \
      item dedup dedupe deduplication group lookup hash range index routing message state query json field column column_ data yaml \
      unique natural composite surrogate event session_cache feature flag redis lock config pub ssh_public etag hot short license_plate ";
+
+static PLAIN: LazyLock<WordTable> = LazyLock::new(|| WordTable::of(PLAIN_KEYS));
 
 /// Reads the value that is assigned to an identifier which holds the keyword `start..end`.
 pub(super) fn read(scan: &mut Scan<'_>, start: usize, end: usize, kind: Kind) {
@@ -96,9 +100,7 @@ fn names_plain_key(before: &str, identifier: &str) -> bool {
     // `sequenceKey`: the last hump of a camel.
     let hump =
         word.rfind(|c: char| c.is_ascii_uppercase()).filter(|i| word[*i..].len() > 1).map_or(word, |i| &word[i..]);
-    hump.is_empty()
-        || PLAIN_KEYS.contains(&format!(" {} ", hump.to_ascii_lowercase()))
-        || PLAIN_KEYS.contains(&format!(" {} ", word.to_ascii_lowercase()))
+    hump.is_empty() || PLAIN.lists(hump) || PLAIN.lists(word)
 }
 
 struct Assigned {
@@ -175,9 +177,9 @@ fn is_random(value: &str, kind: Kind, identifier: &str) -> bool {
     let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
     let bits = entropy(value.as_bytes());
     let uuid = value.len() == 36 && value.bytes().filter(|b| *b == b'-').count() == 4;
-    let says_secret = SECRET_WORDS.iter().any(|word| lower.contains(word));
+    let says_secret = || SECRET_WORDS.iter().any(|word| lower.contains(word));
     if uuid {
-        return says_secret && digits >= 6;
+        return digits >= 6 && says_secret();
     }
     if kind == Kind::Vendor && lower.contains("client") && digits == value.len() && (16..=19).contains(&digits) {
         return true;
@@ -190,7 +192,7 @@ fn is_random(value: &str, kind: Kind, identifier: &str) -> bool {
         return false;
     }
     match kind {
-        Kind::Vendor if says_secret => value.len() >= 14 && bits >= 2.9,
+        Kind::Vendor if says_secret() => value.len() >= 14 && bits >= 2.9,
         Kind::Vendor => value.len() >= 20 && bits >= 3.3 && words < 2,
         Kind::Generic => value.len() >= 10 && bits >= 3.0,
         Kind::Key => value.len() >= 16 && bits >= 3.2 && digits >= 3 && words < 2 && !value.contains('.'),

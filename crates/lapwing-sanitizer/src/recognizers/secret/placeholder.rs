@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use crate::words::WordTable;
 
 /// Parts that no generated secret holds.
 const TELLING: [&str; 41] = [
@@ -50,13 +52,16 @@ const TELLING: [&str; 41] = [
 ];
 
 static TELLING_PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder().ascii_case_insensitive(true).build(TELLING).expect("the parts fit in an automaton")
+    let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).clone();
+    builder.build(TELLING).expect("the parts fit in an automaton")
 });
 
 /// Whole values that say there is none.
 const WORDS: &str = " null none nil true false undefined string str int required empty password passwd secret token key api_key apikey hidden masked redacted \
                      test testing user username admin example value text varchar secretstr bytes optional number boolean bool default unknown n/a yes no enabled disabled basic bearer \
                      changeit xxx yyy zzz required. reset incorrect wrong invalid expired correct missing weak strong stored encrypted hashed protected forgotten ";
+
+static NO_VALUES: LazyLock<WordTable> = LazyLock::new(|| WordTable::of(WORDS));
 
 /// Whether `value` is no secret.
 pub(crate) fn is_placeholder(value: &str) -> bool {
@@ -65,7 +70,7 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         || value.ends_with(['>', '}']) && value.contains(['<', '{']);
     reference
         || value.bytes().all(|b| b == first)
-        || (value.len() <= 16 && WORDS.contains(&format!(" {} ", value.to_ascii_lowercase())))
+        || (value.len() <= 16 && NO_VALUES.lists(value))
         || TELLING_PARTS.is_match(value)
         || value.bytes().filter(|b| matches!(b, b'*' | b'x' | b'X')).count() * 2 > value.len() && value.len() > 3
         || is_constant(value)

@@ -103,7 +103,10 @@ fn named_before<'t>(text: &'t str, key: &str, sign: usize) -> Option<&'t str> {
     const NAMES: [&str; 7] = ["name", "key", "id", "field", "label", "kind", "type"];
     // The kind of a message says nothing of its content.
     let names = if key == "content" { &NAMES[..5] } else { &NAMES };
-    let ends_at = |end: usize| names.iter().any(|name| head.as_bytes()[..end].ends_with(name.as_bytes()));
+    let ends_at = |end: usize| {
+        let head = &head.as_bytes()[..end];
+        matches!(head, [.., b'e' | b'y' | b'd' | b'l']) && names.iter().any(|name| head.ends_with(name.as_bytes()))
+    };
     let name = (1..=head.len()).rev().find(|end| ends_at(*end))?;
     let rest = head[name..].trim_start_matches(['"', '\'', ' ', ':', '=']);
     let length = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'))).unwrap_or(0);

@@ -182,6 +182,37 @@ fn listed() -> impl Iterator<Item = (&'static str, u8)> + Clone {
 
 static FIELDS: LazyLock<WordTable> = LazyLock::new(|| WordTable::new(listed(), |_, new| new));
 
+/// The endings of three bytes that the keys have, and the shorter keys.
+static KEY_ENDINGS: LazyLock<KeyEndings> = LazyLock::new(|| {
+    let mut endings = KeyEndings(Box::new([0; 1 << 10]));
+    for (key, _) in listed() {
+        let mut last = key.bytes().rev();
+        let (first, second, third) = (last.next(), last.next(), last.next());
+        for third in third.map_or(0..=31, |b| b..=b) {
+            let codes = KeyEndings::codes([third, second.unwrap_or(0), first.unwrap_or(0)]);
+            endings.0[codes >> 5] |= 1 << (codes & 31);
+        }
+    }
+    endings
+});
+
+/// A set of endings of three bytes, five bits each: the same for both cases of a letter.
+struct KeyEndings(Box<[u32; 1 << 10]>);
+
+impl KeyEndings {
+    fn codes(three: [u8; 3]) -> usize {
+        three.into_iter().fold(0, |codes, b| codes << 5 | usize::from(b & 31))
+    }
+
+    /// Whether some key may end as `key` of ASCII does.
+    fn may_end(&self, key: &[u8]) -> bool {
+        let mut last = key.iter().rev().filter(|b| b.is_ascii_alphanumeric()).copied();
+        let (Some(first), Some(second)) = (last.next(), last.next()) else { return false };
+        let codes = Self::codes([last.next().unwrap_or(0), second, first]);
+        self.0[codes >> 5] >> (codes & 31) & 1 == 1
+    }
+}
+
 /// Longest key that is looked up, in bytes.
 const MAX_KEY: usize = 64;
 /// Most words of a key from which on the rest is looked up.
@@ -239,9 +270,13 @@ impl Flat {
 /// What `key` says of its value: the whole key, else its last words (`customer_phone`, `shippingCity`).
 pub(crate) fn of(key: &str) -> Option<Field> {
     let key = if key.len() > MAX_KEY { key.get(key.len() - MAX_KEY..)? } else { key };
+    let ascii = key.is_ascii();
+    if ascii && !KEY_ENDINGS.may_end(key.as_bytes()) {
+        return None;
+    }
     let mut flat = Flat { bytes: [0; MAX_KEY * 2], length: 0, words: [0; MAX_WORDS], count: 0 };
     let run = Run::of(key.as_bytes());
-    match key.is_ascii() {
+    match ascii {
         // Most keys are one word.
         true if run.length == key.len() && !run.humps => {
             flat.bytes[..key.len()].copy_from_slice(key.as_bytes());

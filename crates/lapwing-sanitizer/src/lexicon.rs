@@ -87,7 +87,7 @@ impl Run {
             let lower = letters & eight << 2;
             run.humps |= letters & !lower & (lower << 8 | lower_before) != 0;
             if run.length == 0 {
-                run.first = eight & low_bytes(count) & ONES * 0x1f;
+                run.first = eight & low_bytes(count) & (ONES * 0x1f);
             }
             run.length += count;
             if count < 8 {

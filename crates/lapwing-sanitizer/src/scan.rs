@@ -299,7 +299,7 @@ impl<'t> Scan<'t> {
             self.formats_at(start);
         }
         // `+49`, `(030)`, `(+49`.
-        let signs = bytes[..digit].iter().rev().take(2).take_while(|b| b"+( ".contains(b)).count();
+        let signs = bytes[..digit].iter().rev().take(2).take_while(|b| matches!(b, b'+' | b'(' | b' ')).count();
         for back in 1..=signs {
             if bytes[digit - back] != b' ' {
                 self.formats_at(digit - back);
@@ -385,8 +385,10 @@ impl<'t> Scan<'t> {
         if bytes[open] != b'<' || !bytes[open + 1].is_ascii_alphabetic() {
             return;
         }
-        let name =
-            bytes[open + 1..close].iter().take_while(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(b)).count();
+        let name = bytes[open + 1..close]
+            .iter()
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
+            .count();
         let Some(key) = self.text.get(open + 1..open + 1 + name) else { return };
         let rest = &bytes[close + 1..bytes.len().min(close + 1 + MAX_VALUE)];
         let Some(length) = memchr::memchr(b'<', rest) else { return };
@@ -438,7 +440,10 @@ impl<'t> Scan<'t> {
             return;
         }
         let bytes = self.text.as_bytes();
-        let run = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"+/_-".contains(b)).count();
+        let run = bytes[start..]
+            .iter()
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'_' | b'-'))
+            .count();
         self.tokens_read = start + run;
         let plain = bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         crypto::token(self, start, start + plain);

@@ -133,8 +133,11 @@ fn listing(text: &str, line: Range<usize>) -> Option<(u8, Vec<Option<Field>>)> {
     }
     let cells = split(text, line, BLANKS);
     let names = cells.iter().map(|cell| &text[cell.clone()]);
-    let plain =
-        |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"%+@-_/".contains(&b));
+    let plain = |name: &str| {
+        name.bytes().all(|b| {
+            b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'%' | b'+' | b'@' | b'-' | b'_' | b'/')
+        })
+    };
     let listed = (3..=MAX_COLUMNS).contains(&cells.len()) && names.clone().all(plain);
     let fields: Vec<_> = names.map(|name| ACCOUNTS.contains(&name).then_some(Field::Username)).collect();
     (listed && fields.iter().any(Option::is_some)).then_some((BLANKS, fields))
@@ -148,7 +151,11 @@ fn heading(text: &str, line: Range<usize>) -> Option<(u8, Vec<Option<Field>>)> {
     }
     let bytes = &text.as_bytes()[line.clone()];
     // Most lines begin as no heading does.
-    if !bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80 || b"|,;\"'*`_-.#".contains(b)) {
+    if !bytes.first().is_some_and(|b| {
+        b.is_ascii_alphabetic()
+            || *b >= 0x80
+            || matches!(b, b'|' | b',' | b';' | b'"' | b'\'' | b'*' | b'`' | b'_' | b'-' | b'.' | b'#')
+    }) {
         return None;
     }
     let Some(delimiter) = [b'|', b'\t', b';', b','].into_iter().find(|d| memchr::memchr(*d, bytes).is_some()) else {
@@ -157,7 +164,11 @@ fn heading(text: &str, line: Range<usize>) -> Option<(u8, Vec<Option<Field>>)> {
     // What the first cell begins with tells most lines apart before they are split.
     let first = bytes.strip_prefix(b"|").unwrap_or(bytes);
     let first = &first[..memchr::memchr(delimiter, first).unwrap_or(first.len())];
-    if !first.iter().all(|b| b.is_ascii_alphanumeric() || *b >= 0x80 || b"_-.# \"'*`\t\r".contains(b)) {
+    if !first.iter().all(|b| {
+        b.is_ascii_alphanumeric()
+            || *b >= 0x80
+            || matches!(b, b'_' | b'-' | b'.' | b'#' | b' ' | b'"' | b'\'' | b'*' | b'`' | b'\t' | b'\r')
+    }) {
         return None;
     }
     let cells = split(text, line, delimiter);

@@ -250,7 +250,10 @@ impl Pass<'_> {
                 }
                 self.assign(at);
             }
-            b'>' if self.bytes[..at].last().is_some_and(|b| b.is_ascii_alphanumeric() || b"_\"'".contains(b)) => {
+            b'>' if self.bytes[..at]
+                .last()
+                .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b'\'')) =>
+            {
                 self.push(Trigger::Tag, at);
             }
             _ => {}
@@ -262,7 +265,9 @@ impl Pass<'_> {
         let head = &self.bytes[..at];
         let blanks = head.iter().rev().take(2).take_while(|b| matches!(b, b' ' | b'\t')).count();
         let last = head[..at - blanks].last();
-        if last.is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80 || b"_\"'`])}".contains(b)) {
+        if last.is_some_and(|b| {
+            b.is_ascii_alphanumeric() || *b >= 0x80 || matches!(b, b'_' | b'"' | b'\'' | b'`' | b']' | b')' | b'}')
+        }) {
             self.push(Trigger::Assign, at);
         }
     }

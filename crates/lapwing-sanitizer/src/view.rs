@@ -101,7 +101,11 @@ fn next_unit(source: &str, from: usize, ascii: bool) -> Option<(usize, Unit)> {
             false => bytes[at..].iter().position(|b| matches!(b, b'\\' | b'%' | b'&' | 0x80..))?,
         };
         let unit = match bytes[at] {
-            b'\\' => backslash(&bytes[at..]),
+            b'\\' => match bytes.get(at + 1) {
+                // Most of what is escaped is a quote.
+                Some(sign @ (b'"' | b'\\')) => Some(Unit { len: 2, value: Some(char::from(*sign)) }),
+                _ => backslash(&bytes[at..]),
+            },
             b'%' => percent(&bytes[at..]),
             b'&' => entity(&source[at..]),
             _ => fold(&source[at..]),

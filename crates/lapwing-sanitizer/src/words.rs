@@ -97,7 +97,7 @@ impl<const N: usize> Endings<N> {
     /// Whether one of the endings is that of `word` and `least` bytes or more stand before it.
     pub(crate) fn ends(&self, word: &[u8], least: usize) -> bool {
         let is_end = |ending: &&str| word.len() >= ending.len() + least && word.ends_with(ending.as_bytes());
-        self.may_end(word) && self.all.iter().any(|ending| is_end(&ending))
+        self.may_end(word) && self.all.iter().any(is_end)
     }
 }
 

@@ -23,7 +23,11 @@ pub(crate) fn beside_addresses(scan: &mut Scan<'_>) {
         scan.found.iter().filter(|found| found.entity == IpAddress).map(|found| found.range.clone()).collect();
     for address in addresses {
         if let Some(rest) = scan.text[address.end..].strip_prefix(" - ") {
-            let length = rest.bytes().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"._@-".contains(b)).count();
+            let length = rest
+                .bytes()
+                .take(64)
+                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-'))
+                .count();
             if rest[length..].starts_with(" [") && is_personal(&rest[..length]) {
                 let start = address.end + 3;
                 scan.push(start..start + length, Username, "access-log", SHAPED);
@@ -38,7 +42,8 @@ pub(crate) fn beside_addresses(scan: &mut Scan<'_>) {
 /// The account that ends at `end`, if nothing or one of `signs` stands before it.
 fn before(scan: &mut Scan<'_>, end: usize, signs: &[u8], recognizer: &'static str) {
     let head = &scan.text.as_bytes()[..end];
-    let length = head.iter().rev().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)).count();
+    let length =
+        head.iter().rev().take(64).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')).count();
     let start = end - length;
     let apart = start.checked_sub(1).is_none_or(|i| signs.contains(&head[i]));
     if apart && length > 0 && is_personal(&scan.text[start..end]) {
@@ -107,7 +112,8 @@ pub(crate) fn session(scan: &mut Scan<'_>, at: usize) {
 /// of a database.
 pub(crate) fn at_host(text: &str, at: usize) -> bool {
     const LEVELS: [&str; 8] = [" FATAL", " LOG", " ERROR", " DETAIL", " STATEMENT", " WARNING", " NOTICE", " HINT"];
-    let host = text[at + 1..].bytes().take(64).take_while(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)).count();
+    let host =
+        text[at + 1..].bytes().take(64).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).count();
     let rest = &text[at + 1 + host..];
     host > 0
         && (LEVELS.iter().any(|level| rest.starts_with(level))
@@ -127,7 +133,7 @@ pub(crate) fn without_local_part(scan: &mut Scan<'_>, at: usize) {
         }
         return;
     }
-    let Some(quote) = at.checked_sub(1).map(|i| bytes[i]).filter(|b| b"'`\"".contains(b)) else { return };
+    let Some(quote) = at.checked_sub(1).map(|i| bytes[i]).filter(|b| matches!(b, b'\'' | b'`' | b'"')) else { return };
     if bytes.get(at + 1) != Some(&quote) {
         return;
     }
@@ -150,7 +156,9 @@ pub(crate) fn in_domains(scan: &mut Scan<'_>) {
             .take(MAX_DOMAIN + 1)
             .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'-')
             .count();
-        let apart = head[..at - domain].last().is_none_or(|b| b" \"'(:[=\n,/".contains(b));
+        let apart = head[..at - domain]
+            .last()
+            .is_none_or(|b| matches!(b, b' ' | b'"' | b'\'' | b'(' | b':' | b'[' | b'=' | b'\n' | b',' | b'/'));
         let length = account_length(&scan.text[at + 1..]);
         let goes_on = bytes.get(at + 1 + length) == Some(&b'\\') || bytes.get(at + 1) == Some(&b'_');
         let value = scan.text[at + 1..at + 1 + length].trim_end_matches(['.', '-']);

@@ -338,7 +338,10 @@ fn has_role(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     let rest = scan.text[end..].strip_prefix(' ').unwrap_or_default();
     let verb = &rest[..rest.bytes().take(12).take_while(u8::is_ascii_alphabetic).count()];
     let before = scan.mentions.before(Class::ROLE, start, 4).is_some_and(|mention| {
-        scan.text[mention.end..start].bytes().all(|b| b" .:,(\"'*\t".contains(&b)) && mention.end < start + 1
+        scan.text[mention.end..start]
+            .bytes()
+            .all(|b| matches!(b, b' ' | b'.' | b':' | b',' | b'(' | b'"' | b'\'' | b'*' | b'\t'))
+            && mention.end < start + 1
     });
     before || SPEAKS.contains(&verb)
 }
@@ -350,7 +353,9 @@ fn introduced_at(scan: &Scan<'_>, at: usize) -> bool {
         let between = &scan.text[mention.end..at];
         // `Dr. Who` is a title; after `the passenger. Oh` a sentence begins.
         let sentence = between.starts_with('.') && mention.end - mention.start > LONGEST_SHORT_TITLE;
-        between.bytes().all(|b| b" .:,'\"*\t\n\r".contains(&b)) && mention.end < at && !sentence
+        between.bytes().all(|b| matches!(b, b' ' | b'.' | b':' | b',' | b'\'' | b'"' | b'*' | b'\t' | b'\n' | b'\r'))
+            && mention.end < at
+            && !sentence
     })
 }
 

@@ -81,7 +81,7 @@ fn numbered(scan: &mut Scan<'_>, at: usize) {
 /// How many bytes at the beginning of `text` may be an account.
 pub(crate) fn account_length(text: &str) -> usize {
     const MAX_ACCOUNT: usize = 64;
-    text.bytes().take(MAX_ACCOUNT).take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)).count()
+    text.bytes().take(MAX_ACCOUNT).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')).count()
 }
 
 /// Whether nothing but a bracket follows a value without capitals in its line.
@@ -92,7 +92,7 @@ fn fills_line(text: &str, value: Range<usize>) -> bool {
 
 /// Whether the word looks made up for an account.
 pub(crate) fn is_telling(value: &str) -> bool {
-    value.bytes().any(|b| b.is_ascii_digit() || b"._-".contains(&b))
+    value.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 /// What follows a word such as `user` or `logged in as`.
@@ -252,7 +252,7 @@ pub(crate) fn home(scan: &mut Scan<'_>, at: usize, close: Option<u8>) {
     let length = scan.text.as_bytes()[at..]
         .iter()
         .take(64)
-        .take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         .count();
     let value = &scan.text[at..at + length];
     let closed = close.is_none_or(|close| scan.text.as_bytes().get(at + length) == Some(&close));
@@ -293,7 +293,7 @@ fn account_at(scan: &mut Scan<'_>, start: usize, score: u8, naming: Naming) {
         }
         _ => false,
     };
-    let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || b"._-".contains(&b));
+    let generated = is_generated(value) || value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
     let joined = match next {
         Some('@' | '/') => true,
         Some('[') => !enclosed,

@@ -155,7 +155,7 @@ impl Beginnings {
         let third = word.get(2).map_or(0..=u8::MAX, |b| *b..=*b);
         for third in third {
             let three = [word[0], word[1], third].into_iter().fold(0, roll);
-            self.0[three >> 4] |= bits << (three & 15) * 2;
+            self.0[three >> 4] |= bits << ((three & 15) * 2);
         }
     }
 
@@ -310,7 +310,7 @@ fn carried(scan: &mut Scan<'_>, start: usize, end: usize) {
     let keyword = scan.text[start..end].trim_end();
     let option = keyword.ends_with("-u") || keyword.ends_with("--user");
     // `-u ":password"`: the colon of an option is part of its value.
-    let blank = |b: &u8| b" \t\"'=".contains(b) || !option && b":,".contains(b);
+    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'=') || !option && matches!(b, b':' | b',');
     let glued = bytes[start].is_ascii_alphanumeric() && start > 0 && bytes[start - 1].is_ascii_alphanumeric();
     let mut at = end + bytes[end..].iter().take(8).take_while(|b| blank(b)).count();
     if glued || !blank(&bytes[at - 1]) && !bytes[at - 1].is_ascii_punctuation() {
@@ -321,7 +321,28 @@ fn carried(scan: &mut Scan<'_>, start: usize, end: usize) {
         at += bytes[at..].iter().take(8).take_while(|b| blank(b)).count();
     }
     let word = bytes[at..].iter().take(MAX_TOKEN);
-    let length = word.take_while(|b| b.is_ascii_graphic() && !b"\"'`,;<>(){}[]\\|".contains(b)).count();
+    let length = word
+        .take_while(|b| {
+            b.is_ascii_graphic()
+                && !matches!(
+                    b,
+                    b'"' | b'\''
+                        | b'`'
+                        | b','
+                        | b';'
+                        | b'<'
+                        | b'>'
+                        | b'('
+                        | b')'
+                        | b'{'
+                        | b'}'
+                        | b'['
+                        | b']'
+                        | b'\\'
+                        | b'|'
+                )
+        })
+        .count();
     let value = &scan.text[at..at + length];
     let value = if option { value } else { value.trim_end_matches(['.', ':', '$']) };
     let secret = match option {
@@ -382,7 +403,9 @@ fn pem(scan: &mut Scan<'_>, start: usize) {
             let open = label.find("-----\n").or_else(|| label[5..].find("-----").map(|i| i + 5)).map_or(11, |i| i + 5);
             open + scan.text[start + open..limit]
                 .bytes()
-                .take_while(|b| b.is_ascii_alphanumeric() || b"+/=\n\r \\".contains(b))
+                .take_while(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r' | b' ' | b'\\')
+                })
                 .count()
         }
     };
@@ -419,7 +442,7 @@ pub(crate) fn in_url(scan: &mut Scan<'_>, start: usize) {
     let length = rest
         .iter()
         .take(MAX_CREDENTIALS)
-        .take_while(|b| b.is_ascii_graphic() && !b"/\"'<>`".contains(b) || **b >= 0x80)
+        .take_while(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'"' | b'\'' | b'<' | b'>' | b'`') || **b >= 0x80)
         .count();
     let Some(at) = rest[..length].iter().rposition(|b| *b == b'@') else { return };
     let colon = rest[..at].iter().position(|b| *b == b':');
@@ -446,7 +469,11 @@ pub(crate) fn in_dsn(scan: &mut Scan<'_>, at: usize) -> bool {
         return false;
     }
     let head = &scan.text.as_bytes()[at.saturating_sub(MAX_CREDENTIALS)..at];
-    let length = head.iter().rev().take_while(|b| b.is_ascii_graphic() && !b"\"'`<>(),".contains(b)).count();
+    let length = head
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b','))
+        .count();
     let credentials = &scan.text[at - length..at];
     let Some((account, password)) = credentials.split_once(':') else { return false };
     if super::username::is_named(account) {

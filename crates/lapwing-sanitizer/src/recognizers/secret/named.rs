@@ -123,7 +123,7 @@ fn assigned_value(text: &str, start: usize, end: usize) -> Option<Assigned> {
     let mut assigned = false;
     for _ in 0..=MAX_GLUE {
         let signs = bytes[at..].iter().take(MAX_SIGNS).take_while(|b| is_sign(**b)).count();
-        assigned |= bytes[at..at + signs].iter().any(|b| b":=,>|(".contains(b));
+        assigned |= bytes[at..at + signs].iter().any(|b| matches!(b, b':' | b'=' | b',' | b'>' | b'|' | b'('));
         at += signs;
         let word = bytes[at..].iter().take(9).take_while(|b| b.is_ascii_alphabetic()).count();
         let glue = GLUE.iter().any(|glue| text[at..at + word].eq_ignore_ascii_case(glue));
@@ -137,8 +137,11 @@ fn assigned_value(text: &str, start: usize, end: usize) -> Option<Assigned> {
     let name = &text[start..identifier_end];
     let blank = name.contains(['_', '-']) && !name.contains(' ') && at > identifier_end;
     let stated = assigned || blank || text[..start].ends_with(['_', '-']) && at > identifier_end;
-    let length =
-        bytes[at..].iter().take(260).take_while(|b| b.is_ascii_alphanumeric() || b"+/=_.~-".contains(b)).count();
+    let length = bytes[at..]
+        .iter()
+        .take(260)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'.' | b'~' | b'-'))
+        .count();
     let value = text[at..at + length].trim_end_matches('.');
     // A call, a path or an index that goes on is code, not a value.
     let next = bytes.get(at + value.len());
@@ -148,14 +151,38 @@ fn assigned_value(text: &str, start: usize, end: usize) -> Option<Assigned> {
 }
 
 fn is_sign(b: u8) -> bool {
-    b" \t\r\n\"'`:=,>|?.([)]{&+%".contains(&b)
+    matches!(
+        b,
+        b' ' | b'\t'
+            | b'\r'
+            | b'\n'
+            | b'"'
+            | b'\''
+            | b'`'
+            | b':'
+            | b'='
+            | b','
+            | b'>'
+            | b'|'
+            | b'?'
+            | b'.'
+            | b'('
+            | b'['
+            | b')'
+            | b']'
+            | b'{'
+            | b'&'
+            | b'+'
+            | b'%'
+    )
 }
 
 /// Where the identifier ends that goes on from `end`, words after it that are no value included.
 fn identifier_end(bytes: &[u8], end: usize) -> usize {
     const MAX_WORD: usize = 12;
     let limit = bytes.len().min(end + MAX_IDENTIFIER);
-    let mut at = end + bytes[end..limit].iter().take_while(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b)).count();
+    let mut at = end
+        + bytes[end..limit].iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
     while at < limit && bytes[at] == b' ' {
         let word = bytes[at + 1..].iter().take(MAX_WORD + 1).take_while(|b| b.is_ascii_alphabetic()).count();
         let ends = bytes.get(at + 1 + word).is_some_and(|b| is_sign(*b));

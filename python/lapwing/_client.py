@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from . import _native
-from ._values import plain
+from ._values import number, plain, text
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:7117"
+
+_EXIT_TIMEOUT = 3.0
 
 log = logging.getLogger("lapwing")
 
@@ -97,7 +99,7 @@ def init(
     spool: str | os.PathLike[str] | None = None,
     spool_bytes: int = 256 << 20,
     sample_sessions: float = 1.0,
-    exit_timeout: float = 3.0,
+    exit_timeout: float = _EXIT_TIMEOUT,
     strict: bool = False,
 ) -> None:
     """Says where events go and within which bounds. Never required: the first event starts with these defaults.
@@ -114,6 +116,8 @@ def init(
     exit_timeout: for so many seconds at most, the end of the process waits for events to be delivered.
     strict: raises what is otherwise logged and counted; for tests.
     """
+    seconds = number(exit_timeout)
+    exit_timeout = _EXIT_TIMEOUT if seconds is None else seconds
     settings = Settings(
         endpoint=endpoint or os.environ.get("LAPWING_URL") or DEFAULT_ENDPOINT,
         service=service or os.environ.get("LAPWING_SERVICE") or _script(),
@@ -126,7 +130,7 @@ def init(
             "queue_events": queue_events,
             "queue_bytes": queue_bytes,
             "drop_oldest": drop_oldest,
-            "spool": None if spool is None else os.fspath(spool),
+            "spool": text(spool),
             "spool_bytes": spool_bytes,
             "sample_sessions": sample_sessions,
         },
@@ -211,7 +215,7 @@ def shutdown(timeout: float | None = None) -> bool:
     if native is None or ended:
         return True
     if timeout is None:
-        timeout = _state.settings.exit_timeout if _state.settings is not None else 3.0
+        timeout = _state.settings.exit_timeout if _state.settings is not None else _EXIT_TIMEOUT
     return _told(native.shutdown(timeout))
 
 

@@ -9,6 +9,7 @@ import enum
 import threading
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,3 +211,11 @@ def test_a_faulty_endpoint_records_nothing_and_raises_nothing(app: App, caplog: 
     lapwing.emit({"prompt": "p"})
     assert i.id == "" and lapwing.flush(1) and lapwing.stats() == {}
     assert "endpoint is not an http or https url" in caplog.text
+
+
+def test_settings_of_a_wrong_type_raise_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for settings in ({"spool": 7}, {"exit_timeout": "long"}, {"queue_events": -1}, {"sample_sessions": "x"}):
+        lapwing.init("http://127.0.0.1:9", **({"exit_timeout": 0.01} | settings))  # type: ignore[arg-type]
+        lapwing.emit({"prompt": "p"})
+        lapwing.shutdown(0.01)

@@ -169,6 +169,7 @@ async fn a_partial_success_counts_and_names_what_was_refused() {
 #[tokio::test]
 async fn metrics_are_answered_with_their_count() {
     let rig = Rig::new(IngestConfig::default(), Bus::default());
+    assert_eq!(rig.post("/v1/metrics", &[JSON], "{}").await.body, b"{}", "nothing was refused");
     let metrics = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
         {"name": "a", "gauge": {"dataPoints": [{"asInt": "1"}, {"asInt": "2"}]}}]}]}]});
     let answer = rig.post("/v1/metrics", &[JSON], metrics.to_string()).await;
@@ -233,6 +234,8 @@ async fn grpc_is_taken_plain_and_compressed_within_bounds() {
         let answer = rig.call("trace.v1.TraceService", &gzipped, true, &bomb).await;
         assert_eq!(answer.grpc().0, "8", "{length}: {}", answer.grpc().1);
     }
+    let answer = rig.call("trace.v1.TraceService", &[], false, &vec![0; 3 << 20]).await;
+    assert_eq!(answer.grpc().0, "8", "it would be sent again: {}", answer.grpc().1);
 }
 
 #[tokio::test]

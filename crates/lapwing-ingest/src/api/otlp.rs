@@ -73,21 +73,24 @@ fn content_type(format: Format) -> [(header::HeaderName, HeaderValue); 1] {
 
 /// The signal's response, with its partial success if something was refused.
 pub(super) fn answer(signal: Signal, format: Format, exported: Exported) -> (Format, Vec<u8>) {
-    let refused = exported.rejected > 0;
+    if exported.rejected == 0 {
+        // Of every signal: an empty message.
+        return (format, if format == Format::Json { b"{}".to_vec() } else { Vec::new() });
+    }
     let rejected = i64::try_from(exported.rejected).unwrap_or(i64::MAX);
     let error_message = exported.message;
     let body = match signal {
         Signal::Traces => {
             let partial = ExportTracePartialSuccess { rejected_spans: rejected, error_message };
-            encode(format, &ExportTraceServiceResponse { partial_success: refused.then_some(partial) })
+            encode(format, &ExportTraceServiceResponse { partial_success: Some(partial) })
         }
         Signal::Logs => {
             let partial = ExportLogsPartialSuccess { rejected_log_records: rejected, error_message };
-            encode(format, &ExportLogsServiceResponse { partial_success: refused.then_some(partial) })
+            encode(format, &ExportLogsServiceResponse { partial_success: Some(partial) })
         }
         Signal::Metrics => {
             let partial = ExportMetricsPartialSuccess { rejected_data_points: rejected, error_message };
-            encode(format, &ExportMetricsServiceResponse { partial_success: refused.then_some(partial) })
+            encode(format, &ExportMetricsServiceResponse { partial_success: Some(partial) })
         }
     };
     (format, body)

@@ -86,6 +86,18 @@ pub(super) fn decode(frame: &[u8]) -> Result<Frame, FrameError> {
     Ok(Frame { timestamp_ms, position, record: Record { key, value: rest, headers } })
 }
 
+/// What holds for any bytes, for the fuzzer and a test: they are no frame, or exactly the one that is written so.
+///
+/// # Panics
+/// If they are read as what is written in another way.
+#[doc(hidden)]
+pub fn check_any_frame(bytes: &[u8]) {
+    if let Ok(Frame { timestamp_ms, position, record }) = decode(bytes) {
+        assert_eq!(decode_head(bytes), Ok((timestamp_ms, position)), "the head reads as another");
+        assert!(encode(timestamp_ms, position, &record) == bytes, "a frame is written in another way");
+    }
+}
+
 fn put_length(frame: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
         frame.push((length & 0x7f) as u8 | 0x80);
@@ -116,6 +128,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
 
@@ -144,10 +157,32 @@ mod tests {
             if version && !frame.is_empty() {
                 frame[0] = VERSION;
             }
-            if let Ok(decoded) = decode(&frame) {
-                prop_assert_eq!(encode(decoded.timestamp_ms, decoded.position, &decoded.record), frame);
-            }
+            check_any_frame(&frame);
         }
+
+        #[test]
+        fn changes_of_the_corpus_decode_or_fail(file: Index, edits in vec((any::<Index>(), any::<u8>()), 1..6)) {
+            let mut frame = file.get(&corpus()).clone();
+            for (place, byte) in edits {
+                let at = place.index(frame.len());
+                frame[at] = byte;
+            }
+            check_any_frame(&frame);
+        }
+    }
+
+    /// What the fuzz target begins with.
+    fn corpus() -> Vec<Vec<u8>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/frame");
+        std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_corpus_holds_frames_and_others() {
+        let corpus = corpus();
+        corpus.iter().for_each(|bytes| check_any_frame(bytes));
+        let frames = corpus.iter().filter(|bytes| decode(bytes).is_ok()).count();
+        assert!(frames > 3 && frames < corpus.len(), "{frames} of {}", corpus.len());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use self::config::{EmbeddedConfig, Retention};
+pub use self::frame::check_any_frame;
 pub use self::source::EmbeddedSource;
 
 use self::log::GroupPlace;

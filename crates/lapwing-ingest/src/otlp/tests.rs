@@ -163,7 +163,42 @@ fn many_empty_messages_in_few_bytes_are_counted_first() {
     assert!(matches!(decode(&request, Signal::Traces, Format::Protobuf), Err(DecodeFault::Malformed(_))));
 }
 
+/// What the fuzz target begins with, with each file's name.
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/otlp");
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
+}
+
+#[test]
+fn the_corpus_holds_exports_of_every_signal_and_format() {
+    for (name, bytes) in corpus() {
+        let format = if name.ends_with("json") { Format::Json } else { Format::Protobuf };
+        let (signal, is_kept) = match name.split('.').next() {
+            Some("spans") => (Signal::Traces, true),
+            Some("logs") => (Signal::Logs, true),
+            _ => (Signal::Metrics, false),
+        };
+        let exported = export(&bytes, signal, format);
+        assert_eq!((!exported.records.is_empty(), exported.rejected == 0), (is_kept, is_kept), "{name}: {exported:?}");
+        check_any_export(&bytes);
+    }
+}
+
 proptest! {
+    #[test]
+    fn changes_of_the_corpus_are_an_export_or_none(
+        file: prop::sample::Index,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let (_, mut bytes) = file.get(&corpus()).clone();
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        check_any_export(&bytes);
+    }
+
     #[test]
     fn any_bytes_are_an_export_or_none(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
         check_any_export(&bytes);

@@ -1,5 +1,6 @@
 //! The faults, and how each is healed again.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
@@ -267,16 +268,46 @@ async fn cut(at: &mut Installation, random: &mut Random) {
     at.network(role, Network::Whole);
 }
 
-/// The clocks that the process reads jump by an hour while it works, and back when it is started again.
+/// The clocks of a process jump by an hour while it works, and back: those that our own code reads, or, where the library
+/// for that is installed, every one that is read, librdkafka's included.
 async fn clock(at: &mut Installation, random: &mut Random) {
     let role = at.roles()[random.index(at.roles().len())];
     let (jump, reads) = ([3600, -3600][random.index(2)], 1 + random.below(100));
     at.kill(role);
-    let clocks = ["clock", "bus::clock"].map(|clock| format!("{clock}={reads}*off->return({jump})"));
-    at.bring_up_with(role, &[("FAILPOINTS", &clocks.join(";"))]);
-    sleep(random.millis(3000, 6000)).await;
+    match FAKETIME.iter().find(|path| Path::new(path).exists()) {
+        Some(library) if random.one_in(2) => turn_all_clocks(at, role, library, jump, random).await,
+        _ => {
+            let clocks = ["clock", "bus::clock"].map(|clock| format!("{clock}={reads}*off->return({jump})"));
+            at.bring_up_with(role, &[("FAILPOINTS", &clocks.join(";"))]);
+            sleep(random.millis(3000, 6000)).await;
+        }
+    }
     at.kill(role);
     at.bring_up(role);
+}
+
+/// Where Debian's package libfaketime puts its library.
+const FAKETIME: [&str; 2] =
+    ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"];
+
+async fn turn_all_clocks(at: &mut Installation, role: &'static str, library: &str, jump: i64, random: &mut Random) {
+    let file = at.home(role).join("clock");
+    let turn = |seconds: i64| std::fs::write(&file, format!("{seconds:+}\n")).unwrap();
+    turn(0);
+    at.bring_up_with(
+        role,
+        &[
+            ("LD_PRELOAD", library),
+            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
+            // The library looks into the file once a second.
+            ("FAKETIME_CACHE_DURATION", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ],
+    );
+    for seconds in [0, jump, 0] {
+        turn(seconds);
+        sleep(random.millis(1500, 3500)).await;
+    }
 }
 
 async fn pause(at: &mut Installation, name: &str, time: Duration) {

@@ -30,6 +30,8 @@ pub async fn create_topics(config: &KafkaConfig, topics: &[(&str, Duration)]) ->
         let replication = TopicReplication::Fixed(config.replication_factor as i32);
         NewTopic::new(name, config.partitions as i32, replication)
             .set("cleanup.policy", "delete")
+            // A client whose clock is wrong must neither be refused for it nor be kept longer.
+            .set("message.timestamp.type", "LogAppendTime")
             .set("min.insync.replicas", in_sync)
             .set("max.message.bytes", &max_bytes)
             .set(RETENTION, retention_ms)

@@ -40,7 +40,7 @@ impl Default for IngestConfig {
             max_body_bytes: 16 << 20,
             max_items: 10_000,
             max_decompression_ratio: 100,
-            max_in_flight_bytes: 256 << 20,
+            max_in_flight_bytes: 64 << 20,
             max_events_per_second: 0,
             max_tenant_events_per_second: 0,
             admission_timeout_ms: 2_000,

@@ -58,11 +58,11 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             commit_interval_ms: 1_000,
-            commit_bytes: 64 << 20,
-            writer_memory_bytes: 64 << 20,
+            commit_bytes: 16 << 20,
+            writer_memory_bytes: 32 << 20,
             max_open_writers: 3,
             writer_idle_ms: 300_000,
-            append_queue_batches: 16,
+            append_queue_batches: 4,
             partition_by: Granularity::Day,
             partition_max_events: 2_000_000,
             scrub_bytes_per_s: 128 << 20,

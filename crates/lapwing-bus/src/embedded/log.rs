@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::RwLock;
+use std::time::{Duration, Instant};
 
 use fjall::{
     AbstractTree, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserKey, UserValue,
@@ -16,11 +17,24 @@ use crate::{Message, Record};
 
 /// How much of a partition is held in memory before it is written to a table. A table is the unit that retention
 /// removes, and all partitions of all topics may fill theirs, so it is small.
-const MEMTABLE_BYTES: u64 = 8 << 20;
+const MEMTABLE_BYTES: u64 = 4 << 20;
 
-/// How much the journals may hold before the partitions that pin the oldest are flushed. They are read back
-/// whole when the bus is opened.
-const JOURNAL_BYTES: u64 = 128 << 20;
+/// With more than this in memory, of all partitions, an append waits for tables that are being written. The engine by
+/// itself lets four of them wait for each partition.
+const WRITE_BUFFER_BYTES: u64 = 96 << 20;
+
+/// How long an append waits for that at most.
+const WRITE_BUFFER_WAIT: Duration = Duration::from_secs(5);
+
+/// How often it looks.
+const WRITE_BUFFER_PACE: Duration = Duration::from_millis(2);
+
+/// How much the journals may hold before the partitions that pin the oldest are flushed, and with them what is held in
+/// memory. They are read back whole when the bus is opened.
+const JOURNAL_BYTES: u64 = 64 << 20;
+
+/// How much of the tables is kept in memory. What is read was written a moment ago, and is there anyway.
+const CACHE_BYTES: u64 = 8 << 20;
 
 const TOPICS: &str = "topics";
 const GROUPS: &str = "groups";
@@ -63,7 +77,11 @@ pub(super) struct Log {
 impl Log {
     pub fn open(path: &Path) -> Result<Self, LogError> {
         // A second worker would spin on the compactions that it leaves to the first.
-        let db = Database::builder(path).worker_threads(1).max_journaling_size(JOURNAL_BYTES).open()?;
+        let db = Database::builder(path)
+            .worker_threads(1)
+            .max_journaling_size(JOURNAL_BYTES)
+            .cache_size(CACHE_BYTES)
+            .open()?;
         let topics = db.keyspace(TOPICS, options)?;
         let groups = db.keyspace(GROUPS, options)?;
         let log = Self { db, topics, groups, partitions: RwLock::default() };
@@ -107,6 +125,17 @@ impl Log {
     /// What is written in one step, and on disk when its commit returns.
     pub fn batch(&self) -> OwnedWriteBatch {
         self.db.batch().durability(Some(PersistMode::SyncAll))
+    }
+
+    /// Waits until what is in memory is little enough, or nothing more is being written to tables.
+    pub fn make_room(&self) {
+        let deadline = Instant::now() + WRITE_BUFFER_WAIT;
+        while self.db.write_buffer_size() > WRITE_BUFFER_BYTES
+            && self.db.outstanding_flushes() > 0
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(WRITE_BUFFER_PACE);
+        }
     }
 
     pub fn put_record(

@@ -211,6 +211,7 @@ impl Writer {
     }
 
     fn append(&mut self, log: &Log, writes: &[Write]) -> Result<(), LogError> {
+        log.make_room();
         let now_ms = now_ms();
         let mut batch = log.batch();
         let mut moved: BTreeMap<(String, u32), Tail> = BTreeMap::new();

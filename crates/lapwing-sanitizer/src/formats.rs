@@ -139,8 +139,12 @@ static AUTOMATON: LazyLock<Formats> = LazyLock::new(|| {
     Formats { dfa, start, all }
 });
 
-/// Calls `found` with each format that matches from `at`, where it ends and how many digits it has; the ends of one format come in order.
-pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static Format, usize, usize)) {
+/// Calls `found` with each place where formats that match from `at` end, how many digits they have, and the formats.
+pub(crate) fn matches_at(
+    bytes: &[u8],
+    at: usize,
+    mut found: impl FnMut(usize, usize, &mut dyn Iterator<Item = &'static Format>),
+) {
     let Formats { dfa, start, all } = &*AUTOMATON;
     let mut state = *start;
     let mut end = at;
@@ -155,9 +159,8 @@ pub(crate) fn matches_at(bytes: &[u8], at: usize, mut found: impl FnMut(&'static
                 return;
             }
             if dfa.is_match_state(state) && ends_token(bytes, end) {
-                for i in 0..dfa.match_len(state) {
-                    found(all[dfa.match_pattern(state, i).as_usize()], end, digits);
-                }
+                let patterns = (0..dfa.match_len(state)).map(|i| dfa.match_pattern(state, i).as_usize());
+                found(end, digits, &mut patterns.map(|pattern| all[pattern]));
             }
         }
         match bytes.get(end) {

@@ -333,7 +333,7 @@ struct Mask<'s> {
     sanitizer: &'s Sanitizer,
     policies: &'s TenantPolicies<'s>,
     found: std::vec::IntoIter<Vec<Finding>>,
-    names: Vec<String>,
+    names: Vec<&'s str>,
     counts: BTreeMap<EntityType, u32>,
     fields: Vec<String>,
 }

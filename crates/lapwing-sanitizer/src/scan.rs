@@ -141,7 +141,7 @@ pub(crate) fn prepare() {
 }
 
 /// Adds mentions of `names` that no finding covers yet.
-pub(crate) fn add_names(text: &str, names: &[String], findings: &mut Vec<Finding>) {
+pub(crate) fn add_names(text: &str, names: &[&str], findings: &mut Vec<Finding>) {
     let covered = findings.len();
     for range in person::mentions(text, names) {
         let next = findings[..covered].partition_point(|finding| finding.range.end <= range.start);
@@ -341,18 +341,21 @@ impl<'t> Scan<'t> {
         let Scan { text, mentions, current, found, alone, enclosing, .. } = self;
         let inside =
             current.as_ref().filter(|value| value.range.contains(&start)).map(|value| value.field).or(*enclosing);
-        formats::matches_at(text.as_bytes(), start, |format, end, digits| {
+        let begins = *alone && text[..start].trim_start().is_empty();
+        formats::matches_at(text.as_bytes(), start, |end, digits, formats| {
             let range = start..end;
-            let whole = *alone && text[..start].trim_start().is_empty() && text[end..].trim_end().is_empty();
-            let candidate = Candidate { text, range: range.clone(), digits, mentions, field: inside, alone: whole };
-            if let Some(confidence) = (format.judge)(&candidate) {
-                found.push(Found {
-                    range,
-                    entity: format.entity.clone(),
-                    recognizer: format.name.into(),
-                    confidence,
-                    value: None,
-                });
+            let alone = begins && text[end..].trim_end().is_empty();
+            let candidate = Candidate { text, range: range.clone(), digits, mentions, field: inside, alone };
+            for format in formats {
+                if let Some(confidence) = (format.judge)(&candidate) {
+                    found.push(Found {
+                        range: range.clone(),
+                        entity: format.entity.clone(),
+                        recognizer: format.name.into(),
+                        confidence,
+                        value: None,
+                    });
+                }
             }
         });
     }

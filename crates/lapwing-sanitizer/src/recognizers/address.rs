@@ -183,12 +183,15 @@ pub(crate) fn with_unit(scan: &mut Scan<'_>, mention: Mention) {
     }
     let low = (mention.start.saturating_sub(REACH)..mention.start).find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     let head = &text[low..mention.start];
-    // The last sign or word that parts an address from its sentence.
-    let cut = [":", "\"", "|", " is ", " at ", " to ", " in ", " from ", "? ", "! "]
-        .iter()
-        .filter_map(|sign| head.rfind(sign).map(|i| i + sign.len()))
-        .max()
-        .unwrap_or(0);
+    // Where the last sign or word ends that parts an address from its sentence.
+    let parts = |end: &usize| match &head.as_bytes()[..*end] {
+        [.., b':' | b'"' | b'|'] | [.., b'?' | b'!', b' '] => true,
+        before @ [.., b' '] => {
+            [" is ", " at ", " to ", " in ", " from "].iter().any(|word| before.ends_with(word.as_bytes()))
+        }
+        _ => false,
+    };
+    let cut = (1..=head.len()).rev().find(parts).unwrap_or(0);
     let lines = head.rmatch_indices('\n').nth(1).map_or(0, |(i, _)| i + 1);
     let head = &head[cut.max(lines)..];
     let Some(first) = head.find(|c: char| c.is_ascii_digit()) else { return };

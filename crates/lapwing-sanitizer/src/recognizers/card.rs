@@ -28,8 +28,11 @@ fn number(c: &Candidate<'_>) -> Option<u8> {
     if !(12..=19).contains(&c.digits) {
         return None;
     }
+    if !grouped_like_a_card(c.value()) {
+        return None;
+    }
     let d = c.digits();
-    if !grouped_like_a_card(c.value()) || d.iter().all(|x| *x == d[0]) {
+    if d.iter().all(|x| *x == d[0]) {
         return None;
     }
     if c.field == Some(Field::Card) && d.len() >= 13 {

@@ -447,9 +447,10 @@ fn floor(text: &str, mut at: usize) -> usize {
 
 /// Finds further mentions of the names found so far.
 pub(crate) fn propagate(scan: &mut Scan<'_>) {
-    let names =
-        spread(scan.found.iter().filter(|found| found.entity == Person).map(|found| &scan.text[found.range.clone()]));
-    for range in mentions(scan.text, &names) {
+    let text = scan.text;
+    let people = scan.found.iter().filter(|found| found.entity == Person);
+    let names = spread(people.map(|found| &text[found.range.clone()]));
+    for range in mentions(text, &names) {
         scan.push(range, Person, "name-again", ALONE - 9);
     }
     listed(scan);
@@ -477,16 +478,16 @@ fn listed(scan: &mut Scan<'_>) {
 }
 
 /// The names, and their words that are hardly anything else, that are worth looking for elsewhere.
-pub(crate) fn spread<'n>(found: impl Iterator<Item = &'n str>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+pub(crate) fn spread<'n>(found: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let mut names: Vec<&str> = Vec::new();
     for name in found {
         let words = name.split([' ', ',']).filter(|word| {
             let known = names::known(word);
             word.chars().count() >= 3 && word.starts_with(char::is_uppercase) && !known.ordinary
         });
         for word in words.chain(name.contains(' ').then_some(name)) {
-            if names.len() < MAX_PROPAGATED && !names.iter().any(|known| known == word) {
-                names.push(word.to_owned());
+            if names.len() < MAX_PROPAGATED && !names.contains(&word) {
+                names.push(word);
             }
         }
     }
@@ -494,7 +495,7 @@ pub(crate) fn spread<'n>(found: impl Iterator<Item = &'n str>) -> Vec<String> {
 }
 
 /// Every whole-word mention of `names`, none inside of another.
-pub(crate) fn mentions(text: &str, names: &[String]) -> Vec<Range<usize>> {
+pub(crate) fn mentions(text: &str, names: &[&str]) -> Vec<Range<usize>> {
     if names.is_empty() {
         return Vec::new();
     }

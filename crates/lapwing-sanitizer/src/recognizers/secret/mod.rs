@@ -169,6 +169,34 @@ fn roll(three: usize, byte: u8) -> usize {
     (three << 5 | usize::from(byte & 31)) & (BEGINNINGS - 1)
 }
 
+/// The kinds of two bytes by which the second begins a word or a hump of one, a bit each.
+const PARTS: u16 = {
+    let (none, digit, lower, upper) = (0, 1, 2, 3);
+    let mut parts = 1 << (lower << 2 | upper);
+    let mut second = none;
+    while second <= upper {
+        parts |= 1 << (none << 2 | second);
+        second += digit;
+    }
+    parts
+};
+
+/// What is neither letter nor digit, a digit, a small letter, a capital: the numbers that [`PARTS`] is made of.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'0'..=b'9' => 1,
+            b'a'..=b'z' => 2,
+            b'A'..=b'Z' => 3,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let rules = (0..).zip(PREFIXED);
     let prefixes = rules.flat_map(|(number, rule)| list(rule.keywords, Keyword::Prefix(number)));
@@ -220,14 +248,15 @@ pub(crate) fn keywords(scan: &mut Scan<'_>, keywords: &[(Keyword, usize, usize)]
 fn within(scan: &mut Scan<'_>, range: Range<usize>) {
     let Words { words, beginnings } = &*WORDS;
     let text = scan.text.as_bytes();
-    let mut before = range.start.checked_sub(1).map_or(b' ', |i| text[i]);
+    let kind = |byte: u8| KINDS[usize::from(byte)];
+    let mut before = range.start.checked_sub(1).map_or(0, |i| kind(text[i]));
     for (i, three) in text[range.start..text.len().min(range.end + 2)].windows(3).enumerate() {
-        let first = three[0];
+        let &[first, second, third] = three else { continue };
+        let own = kind(first);
         // The words of most services and rules begin a word, or a hump of one.
-        let joined = before.is_ascii_alphanumeric() && !(before.is_ascii_lowercase() && first.is_ascii_uppercase());
-        before = first;
-        let codes = usize::from(first & 31) << 10 | usize::from(three[1] & 31) << 5 | usize::from(three[2] & 31);
-        if beginnings.has(codes, if joined { INSIDE } else { APART }) {
+        let bit = if PARTS >> (before << 2 | own) & 1 == 1 { APART } else { INSIDE };
+        before = own;
+        if beginnings.has([first, second, third].into_iter().fold(0, roll), bit) {
             let start = range.start + i;
             words.words_at(&text[start..], |keywords, length| {
                 for keyword in keywords {

@@ -369,6 +369,14 @@ mod tests {
     }
 
     #[test]
+    fn the_filter_lets_every_key_through() {
+        for (key, _) in listed().filter(|(key, _)| key.is_ascii()) {
+            assert!(KEY_ENDINGS.may_end(key.as_bytes()), "{key}");
+        }
+        assert!(KEY_ENDINGS.may_end(b"Client_I-P:") && !KEY_ENDINGS.may_end(b"wxyz") && !KEY_ENDINGS.may_end(b"q"));
+    }
+
+    #[test]
     fn the_keys_are_told_apart() {
         check_distinct(listed().map(|(key, _)| key));
     }

@@ -285,6 +285,42 @@ mod tests {
     }
 
     #[test]
+    fn letters_are_read_as_one_by_one() {
+        let check = |text: &str| {
+            let run = Run::of(text.as_bytes());
+            let length = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let pairs = &text.as_bytes()[..length];
+            let humps = pairs.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+            assert_eq!((run.length, run.humps), (length, humps), "{text:?}");
+        };
+        let letters = "abcdefgHIJklmnopqrstuvwxYZ";
+        for start in 0..letters.len() {
+            for end in start..=letters.len() {
+                for rest in ["", " ", "@", "[", "`", "{", "1", "\0", "\u{e9}", "-Abc", "\u{fffd}zZzZzZzZ"] {
+                    check(&format!("{}{rest}", &letters[start..end]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_lets_every_word_through() {
+        for (_, word) in context::words() {
+            let (_, rest) = split_lead(word);
+            let upper = rest.to_ascii_uppercase();
+            for text in [rest.to_owned(), format!("{rest}."), format!("{rest} x"), format!("{upper}: ")] {
+                assert!(LEXICON.may_hold(&Run::of(text.as_bytes()), text.as_bytes()), "{text:?}");
+            }
+        }
+        let check = |text: &str, expect| {
+            assert_eq!(LEXICON.may_hold(&Run::of(text.as_bytes()), text.as_bytes()), expect, "{text}");
+        };
+        check("passports ", true);
+        check("mein name ist", true);
+        check("mein zebra", false);
+    }
+
+    #[test]
     fn the_trie_stays_in_the_processors_cache() {
         let bytes = LEXICON.words.trie.slots.len() * size_of::<Slot>();
         assert!(bytes < 256 << 10, "{bytes}");

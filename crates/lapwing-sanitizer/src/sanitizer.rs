@@ -14,7 +14,7 @@ use crate::field::{self, Field};
 use crate::formats::ALONE;
 use crate::keyring::KeyRing;
 use crate::policy::{Policies, TenantPolicies};
-use crate::recognizers::person;
+use crate::recognizers::name_again;
 use crate::scan::{self, Stretch, Whole};
 
 /// Passes over one text until nothing more is found: masking one value can lay another bare.
@@ -190,7 +190,7 @@ impl Sanitizer {
         if look.too_deep {
             return Err(SanitizeFailure::TooDeep);
         }
-        let names = person::spread(look.names.iter().map(String::as_str));
+        let names = name_again::spread(look.names.iter().map(String::as_str));
         let mut mask = Mask {
             sanitizer: self,
             policies: &policies,

@@ -11,7 +11,8 @@ use crate::entity::{EntityType, Finding};
 use crate::field::{self, Field};
 use crate::formats::{self, Candidate};
 use crate::recognizers::{
-    address, bank, card, crypto, email, ip, log_line, name_field, person, secret, spelled_email, url, username,
+    address, bank, card, crypto, email, ip, log_line, name_again, name_field, person, secret, spelled_email, url,
+    username,
 };
 use crate::settle::{normalize, settle};
 use crate::table;
@@ -143,7 +144,7 @@ pub(crate) fn prepare() {
 /// Adds mentions of `names` that no finding covers yet.
 pub(crate) fn add_names(text: &str, names: &[&str], findings: &mut Vec<Finding>) {
     let covered = findings.len();
-    for range in person::mentions(text, names) {
+    for range in name_again::mentions(text, names) {
         let next = findings[..covered].partition_point(|finding| finding.range.end <= range.start);
         if next == covered || findings[next].range.start >= range.end {
             let normalized = normalize(&text[range.clone()], &EntityType::Person);
@@ -196,7 +197,7 @@ pub(crate) fn scan(text: &str, signs: Signs, whole: Whole, nesting: usize) -> Ve
     log_line::in_domains(&mut scan);
     username::beside_people(&mut scan);
     person::beside_emails(&mut scan);
-    person::propagate(&mut scan);
+    name_again::propagate(&mut scan);
     scan.found
 }
 

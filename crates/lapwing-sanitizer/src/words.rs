@@ -128,4 +128,23 @@ mod tests {
         check("elephan", 0);
         check("", 0);
     }
+
+    #[test]
+    fn endings_need_something_before_them() {
+        let endings = Endings::new(["nen", "sson", "stra\u{df}e"]);
+        let check = |word: &str, expect| assert_eq!(endings.ends(word.as_bytes(), 2), expect, "{word}");
+        check("jarvinen", true);
+        check("anen", false);
+        check("larsson", true);
+        check("person", false);
+        check("lindenstra\u{df}e", true);
+        check("", false);
+        assert!(endings.may_end(b"JARVINEN"));
+    }
+
+    #[test]
+    fn a_list_is_known_whatever_the_case() {
+        let table = WordTable::of(" null none ");
+        assert!(table.lists("None") && !table.lists("non") && !table.lists(&"n".repeat(99)));
+    }
 }

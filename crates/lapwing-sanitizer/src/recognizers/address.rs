@@ -9,7 +9,6 @@ use crate::field::Field;
 use crate::formats::{ALONE, Format, NAMED, SHAPED};
 use crate::recognizers::name_field;
 use crate::scan::{FieldValue, Scan};
-use crate::words::Endings;
 
 pub(crate) static FORMATS: &[Format] = &[
     Format {
@@ -243,7 +242,8 @@ fn word_before(text: &str, at: usize) -> Option<Range<usize>> {
     (length > 0).then(|| head.len() - length..head.len())
 }
 
-fn number_before(text: &str, at: usize) -> Option<usize> {
+/// Where the number of a house begins that stands before `at`.
+pub(crate) fn number_before(text: &str, at: usize) -> Option<usize> {
     let head = text[..at].trim_end_matches([' ', ',']);
     if at - head.len() > 2 {
         return None;
@@ -265,7 +265,7 @@ fn unit_before(text: &str, at: usize) -> usize {
 }
 
 /// Where the rest of an address after its street ends: unit, town, state, postcode, country.
-fn tail(text: &str, from: usize) -> usize {
+pub(crate) fn tail(text: &str, from: usize) -> usize {
     const MAX_PARTS: usize = 6;
     /// How much of the next line is looked at, in bytes.
     const MAX_LABEL: usize = 64;
@@ -371,114 +371,6 @@ fn post_box(text: &str, mention: Mention) -> Option<(Range<usize>, u8)> {
         }
         _ => None,
     }
-}
-
-/// What a street is called in other tongues, before or behind its name: `ul. Lubartowska 42`, `Gudestr. 5/3`.
-const BEFORE_NAME: &[&str] = &[
-    "rue",
-    "avenue",
-    "boulevard",
-    "place",
-    "chemin",
-    "allée",
-    "impasse",
-    "quai",
-    "via",
-    "viale",
-    "piazza",
-    "corso",
-    "largo",
-    "calle",
-    "avenida",
-    "paseo",
-    "plaza",
-    "ronda",
-    "camino",
-    "carrer",
-    "pasaje",
-    "glorieta",
-    "vial",
-    "cañada",
-    "acceso",
-    "callejón",
-    "alameda",
-    "rambla",
-    "vía",
-    "cuesta",
-    "pasadizo",
-    "urbanización",
-    "borgo",
-    "contrada",
-    "rotonda",
-    "incrocio",
-    "stretto",
-    "canale",
-    "alle",
-    "rua",
-    "travessa",
-    "praça",
-    "ul",
-    "aleja",
-    "plac",
-    "os",
-    "c",
-    "av",
-    "vicolo",
-    "strada",
-    "cours",
-];
-static AFTER_NAME: Endings<31> = Endings::new([
-    "straße", "strasse", "str", "weg", "platz", "allee", "gasse", "ring", "damm", "ufer", "chaussee", "straat", "laan",
-    "plein", "kade", "gracht", "gatan", "vägen", "katu", "tie", "vej", "gade", "vegen", "veien", "gata", "torget",
-    "utca", "ulica", "cesta", "caddesi", "sokak",
-]);
-
-/// Reads a foreign street from the capitalized word at `start`, if it is one.
-pub(crate) fn foreign_street(scan: &mut Scan<'_>, start: usize, word_end: usize) {
-    let text = scan.text;
-    let word = text[start..word_end].trim_end_matches('.');
-    let (behind, before) = match word.is_ascii() {
-        true => (
-            AFTER_NAME.may_end(word.as_bytes()) && AFTER_NAME.ends(word.to_ascii_lowercase().as_bytes(), 3),
-            BEFORE_NAME.iter().any(|known| word.eq_ignore_ascii_case(known)),
-        ),
-        false => {
-            let lower = word.to_lowercase();
-            (AFTER_NAME.ends(lower.as_bytes(), 3), BEFORE_NAME.contains(&lower.as_str()))
-        }
-    };
-    let mut end = word_end;
-    if before {
-        let mut words = 0;
-        let mut rest = text[end..].trim_start_matches('.');
-        end = text.len() - rest.len();
-        while let Some(next) = rest.strip_prefix(' ') {
-            let length =
-                next.find(|c: char| !(c.is_alphabetic() || matches!(c, '\'' | '-' | '.'))).unwrap_or(next.len());
-            if length == 0 || words == 6 {
-                break;
-            }
-            end += 1 + length;
-            rest = &text[end..];
-            words += 1;
-        }
-        if words == 0 {
-            return;
-        }
-    } else if !behind {
-        return;
-    }
-    let rest = text[end..].trim_start_matches(['.', ',']);
-    let gap = text.len() - rest.len();
-    let Some(number) = rest.strip_prefix(' ') else { return };
-    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
-    if !(1..=5).contains(&digits) {
-        return;
-    }
-    let number_end =
-        gap + 1 + number.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '-'))).unwrap_or(number.len());
-    let first = number_before(text, start).unwrap_or(start);
-    scan.push(first..tail(text, number_end), Location, "street", SHAPED + 3);
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ pub(crate) enum Tail {
 
 /// Standard deviations that bound the count of a tail in 49 of 50 samples.
 const SURE: f64 = 2.0;
+/// The scale on which a score that means something by itself does: a factor of ten for 1 in a sum of logarithms, or of
+/// nearly three in log-odds. However alike the highest of a history are, its tail falls no faster.
+const MEANING: f64 = 0.43;
 /// Below this many scores the tail's shape is not estimated.
 const MIN_TAIL: usize = 10;
 
@@ -80,10 +83,11 @@ impl Calibration {
         let next = self.sorted.partition_point(|s| *s < score);
         let above = self.from(next);
         if next == self.sorted.len() {
-            let excess = self.sorted.last().map_or(0.0, |last| f64::from((score - last) / self.scale.max(1e-6)));
+            let excess = self.sorted.last().map_or(0.0, |last| f64::from(score - last));
+            let scale = f64::from(self.scale.max(1e-6));
             let falls = match tail {
-                Tail::Light => (-excess).exp(),
-                Tail::Heavy => 1.0 / (1.0 + excess),
+                Tail::Light => (-excess / scale.max(MEANING)).exp(),
+                Tail::Heavy => 1.0 / (1.0 + excess / scale),
             };
             return self.above.last().map_or(1.0, |last| last.min(1.0)) * falls / size;
         }

@@ -225,6 +225,15 @@ impl AgentModel {
         (n * own + PRIOR_SESSIONS * at_large(score)) / (n + PRIOR_SESSIONS)
     }
 
+    /// The tails as far as they carry a promise. That an order was never seen in a short history says little of the
+    /// order: what one kind of work in ten looks like may not have come yet, and would be kept from learning for good.
+    fn promised(&self, mut tails: [f64; 3], sequence: f64) -> [f64; 3] {
+        if self.combined.size() < ENOUGH {
+            tails[0] = tails[0].max(sequence);
+        }
+        tails
+    }
+
     /// What the p-value of a session cannot fall below. A long session of which only the order is known must also have
     /// a rare mean: how many tools its kind of work needs is the first thing to change when work changes.
     fn floor(&self, scores: &Scores) -> f64 {
@@ -250,7 +259,7 @@ impl AgentModel {
             call: scores.call,
             consistency: scores.consistency,
             p_channels,
-            p: self.p(score).max(self.floor(&scores)),
+            p: self.p(combine(&self.promised(tails, sequence))).max(self.floor(&scores)),
             score,
         }
     }

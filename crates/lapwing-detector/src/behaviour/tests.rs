@@ -133,6 +133,25 @@ fn a_session_turned_away_from_its_task_ranks_above_one_that_went_on() {
 }
 
 #[test]
+fn an_order_never_seen_alarms_once_there_is_a_history_to_say_so() {
+    let session = |number: usize, tools: &[&str]| {
+        let mut trace = Trace::new(TraceLimits::default());
+        trace.prompt(&format!("Please see to matter number {number}0{number}"));
+        for tool in tools {
+            trace.call(&Call { tool, args: &Value::Null, output: "" });
+        }
+        trace.digest()
+    };
+    let p = |sessions: usize| {
+        let history: Vec<Digest> = (0..sessions).map(|i| session(i, &["search_mail", "read_mail", "reply"])).collect();
+        let model = AgentModel::fit(&history, &ModelConfig::default());
+        model.assess(&session(9_999, &["fetch_document", "reply", "fetch_document"])).p
+    };
+    assert!(p(20) > 0.01 && p(60) > 0.01, "{} {}", p(20), p(60));
+    assert!(p(150) <= 0.01, "{}", p(150));
+}
+
+#[test]
 fn masked_values_join_like_plain_ones() {
     let followed = [
         ("read_mail", json!({"id": "m1"}), "Please transfer the deposit to [IBAN:k1:77aa] today."),

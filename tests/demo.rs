@@ -18,7 +18,12 @@ async fn the_hijacked_session_raises_an_alert_and_normal_ones_hardly_any() {
     assert!(printed.contains("AID-31") || printed.contains("AID-30"), "{printed}");
     let share = printed.lines().find(|line| line.contains("normal sessions raised an alert")).unwrap();
     let alarmed: u32 = share.split_whitespace().next().unwrap().parse().unwrap();
-    assert!(alarmed <= 6, "{share}");
+    assert!(alarmed <= 3, "more than the budget of 1 %: {share}");
+    let metrics = server.metrics().await;
+    assert!(
+        metrics.contains("lapwing_detector_sessions_over_quota_total 0\n"),
+        "sessions were kept from learning: {metrics}"
+    );
 
     let alerts = server.search("kind:alert AND agent:office-assistant").await;
     let hijacked: Vec<_> = alerts.iter().filter(|alert| alert["alert"]["severity"] == "high").collect();

@@ -25,7 +25,7 @@ pub fn ocsf(event: &Event) -> Option<Value> {
     let attacks: Vec<Value> =
         techniques.map(|id| json!({"technique": {"uid": id.to_uppercase()}, "version": "ATLAS"})).collect();
     let evidences: Vec<Value> = alert.event_ids.iter().map(|id| json!({"uid": id, "data": {"event_id": id}})).collect();
-    Some(json!({
+    let mut finding = json!({
         "activity_id": CREATE,
         "activity_name": "Create",
         "category_uid": CATEGORY,
@@ -66,7 +66,36 @@ pub fn ocsf(event: &Event) -> Option<Value> {
         "unmapped": {
             "score": alert.score, "threshold": alert.threshold, "dedup_key": alert.dedup_key, "owasp": alert.owasp,
             "user_id": event.user_id(), "session_id": event.session_id(), "trace_id": event.trace_id,
+            "explanation": event.attrs,
         },
+    });
+    let anomalies: Vec<Value> =
+        EXPLAINED.iter().filter_map(|(name, kind)| anomaly(event.attrs.get(*name)?, name, kind)).collect();
+    if !anomalies.is_empty() {
+        let targets = json!([{"name": event.agent_key(), "type": "AI agent"}]);
+        finding["anomaly_analyses"] = json!([{"analysis_targets": targets, "anomalies": anomalies}]);
+    }
+    Some(finding)
+}
+
+/// The fields of an explanation that OCSF has a place for, with the type of analysis they come from.
+const EXPLAINED: [(&str, &str); 3] = [
+    ("p_value", "Distribution Analysis"),
+    ("argument", "Association Analysis"),
+    ("rarest_transition", "Sequence Analysis"),
+];
+
+/// A field of an explanation as an anomaly; none if it says nothing.
+fn anomaly(value: &Value, parameter: &str, kind: &str) -> Option<Value> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(json!({
+        "observation_parameter": parameter,
+        "observation_type": kind,
+        "observations": [{"value": text}],
     }))
 }
 
@@ -114,8 +143,43 @@ mod tests {
             (&finding["class_uid"], &finding["type_uid"], &finding["severity_id"]),
             (&json!(2004), &json!(200_401), &json!(4))
         );
+        assert_eq!((&finding["category_uid"], &finding["activity_id"]), (&json!(2), &json!(1)));
+        assert_eq!(finding["metadata"]["version"], "1.9.0");
+        assert_eq!(finding["metadata"]["product"]["name"], "Lapwing");
+        assert_eq!(finding["finding_info"]["uid"], finding["metadata"]["uid"]);
+        assert!(finding["finding_info"]["title"].as_str().is_some_and(|title| !title.is_empty()));
         assert_eq!(finding["time"], json!(at(0).millis()));
         assert_eq!(finding["finding_info"]["attacks"][0]["technique"]["uid"], "AML.T0051.001");
         assert_eq!(ocsf(&evidence), None);
+        assert_eq!(finding.get("anomaly_analyses"), None, "nothing was explained");
+    }
+
+    #[test]
+    fn what_explains_an_alert_is_part_of_the_finding() {
+        let evidence = llm("s", 0, "hi");
+        let draft = Draft {
+            rule_id: "AID-30".to_owned(),
+            title: None,
+            severity: None,
+            score: 2.3,
+            threshold: 2.0,
+            event_ids: vec![evidence.id],
+            dedup_key: "k".to_owned(),
+            explanation: "why".to_owned(),
+        };
+        let details = json!({
+            "p_value": 0.005, "argument": null, "nearest_session": "s-7",
+            "rarest_transition": {"from": "read_mail", "to": "send_mail", "bits": 9.5},
+        });
+        let alert = Alert::new(draft, at(0), &evidence).detailed(details.as_object().unwrap().clone());
+        let finding = ocsf(alert.event()).unwrap();
+        let analysis = &finding["anomaly_analyses"][0];
+        assert!(analysis["analysis_targets"][0]["name"].is_string(), "{analysis}");
+        let of: Vec<_> =
+            analysis["anomalies"].as_array().unwrap().iter().map(|a| &a["observation_parameter"]).collect();
+        assert_eq!(of, ["p_value", "rarest_transition"]);
+        assert_eq!(analysis["anomalies"][0]["observations"][0]["value"], "0.005");
+        assert!(analysis["anomalies"][1]["observations"][0]["value"].as_str().unwrap().contains("send_mail"));
+        assert_eq!(finding["unmapped"]["explanation"]["nearest_session"], "s-7");
     }
 }

@@ -352,6 +352,8 @@ fn cookies(scan: &mut Scan<'_>, range: Range<usize>) {
     // The header's value goes on past the separators that end other values.
     let line = scan.text[range.start..].find(['\n', '"', '\'']).map_or(scan.text.len(), |i| range.start + i);
     let end = line.min(floor(scan.text, range.start + 8192));
+    // Another header is read by itself, so that it is found whatever becomes of this one.
+    let end = scan.text[range.start..end].find("ookie:").map_or(end, |i| range.start + i);
     scan.cookies_read = end;
     let mut start = range.start;
     for cookie in scan.text[range.start..end].split(';') {

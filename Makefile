@@ -79,6 +79,10 @@ bench-emitter: setup ## What is promised of the emitter and the Python SDK, agai
 bench-store: setup ## The store's figures beside their targets, over EVENTS (3 million: half an hour, 5 GB of disk)
 	$(CARGO) bench --locked -p lapwing-store --bench store -- $(or $(EVENTS),3000000)
 
+.PHONY: bench-store-growth
+bench-store-growth: setup ## A search of one hour over 1 million and over EVENTS (10 million: half an hour, 12 GB of disk)
+	$(CARGO) bench --locked -p lapwing-store --bench store -- growth $(or $(EVENTS),10000000)
+
 .PHONY: eval-pii
 eval-pii: setup ## Run the sanitizer over DATA=<folder of *.jsonl[.gz]>, write predictions to OUT=<folder>
 	$(CARGO) run --release --locked -p lapwing-sanitizer --example eval_pii -- $(data) $(OUT)

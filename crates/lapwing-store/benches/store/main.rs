@@ -1,8 +1,9 @@
 //! What the store costs: indexing against a bare Tantivy loop, disk per byte, searches and aggregations, time until
 //! an event is searchable, memory.
 //!
-//! `cargo bench -p lapwing-store --bench store -- [EVENTS]` prints a table of figures and what they should be; the
-//! corpus is seeded. Each figure is measured in a process of its own, so that none pays for another's memory. It
+//! `cargo bench -p lapwing-store --bench store -- [EVENTS]` prints a table of figures and what they should be,
+//! `-- growth EVENTS` how much longer a search of one hour takes than over a tenth as many events; the corpus is
+//! seeded. Each figure is measured in a process of its own, so that none pays for another's memory. It
 //! measures and asserts nothing. Where the machine has other work, the ratios of CPU time tell more than the rates.
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -115,16 +116,30 @@ fn settle(next_seq: u64, waiting: &mut VecDeque<(u64, Instant)>, lags: &mut Vec<
     }
 }
 
+/// Searches of one hour, over a store that is filled.
+async fn ask_hour(dir: &Path) -> Value {
+    let config = StoreConfig { scrub_bytes_per_s: 0, ..StoreConfig::default() };
+    let store = Store::open(dir, config, &mut Default::default()).unwrap();
+    time_searches(&store, "now-1h", &mixed(&queries().0)).await
+}
+
+/// Words of the corpus, frequent ones more often, and phrases of two.
+fn queries() -> (Vec<String>, Vec<String>) {
+    let (mut random, vocabulary) = (Random(7), Vocabulary::new(&mut Random(42)));
+    let mut word = || vocabulary.text(1, &mut random).trim().to_owned();
+    let words = (0..300).map(|_| word()).collect();
+    (words, (0..300).map(|_| format!("\"{} {}\"", word(), word())).collect())
+}
+
+fn mixed(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| format!("{word} model:gpt-5-mini latency_ms:>1000")).collect()
+}
+
 /// Searches and aggregations over a store that is filled, and whose files are not compared with their checksums now.
 async fn ask(dir: &Path) -> Value {
     let config = StoreConfig { scrub_bytes_per_s: 0, ..StoreConfig::default() };
     let store = Store::open(dir, config, &mut Default::default()).unwrap();
-    let mut random = Random(7);
-    let vocabulary = Vocabulary::new(&mut Random(42));
-    let mut word = || vocabulary.text(1, &mut random).trim().to_owned();
-    let words: Vec<_> = (0..300).map(|_| word()).collect();
-    let phrases: Vec<_> = (0..300).map(|_| format!("\"{} {}\"", word(), word())).collect();
-    let mixed: Vec<_> = words.iter().map(|word| format!("{word} model:gpt-5-mini latency_ms:>1000")).collect();
+    let (words, phrases) = queries();
     let hours = json!({"h": {"date_histogram": {"field": "@timestamp", "fixed_interval": "1h"}}});
     let models = json!({"t": {"terms": {"field": "gen_ai.request.model"}}});
     let users = json!({"t": {"terms": {"field": "user.id"}, "aggs": {"s": {"sum": {"field": "latency_ms"}}}}});
@@ -133,7 +148,7 @@ async fn ask(dir: &Path) -> Value {
         "word_all": time_searches(&store, "now-30d", &words).await,
         "phrase_day": time_searches(&store, "now-24h", &phrases).await,
         "phrase_all": time_searches(&store, "now-30d", &phrases).await,
-        "hour": time_searches(&store, "now-1h", &mixed).await,
+        "hour": time_searches(&store, "now-1h", &mixed(&words)).await,
         "histogram": time_aggregation(&store, hours).await,
         "terms": time_aggregation(&store, models).await,
         "users": time_aggregation(&store, users).await,
@@ -191,12 +206,10 @@ impl Clock {
     }
 }
 
-/// What the threads that live have used of the processors.
+/// What this process has used of the processors, threads that ended included.
 fn cpu_ms() -> f64 {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let used = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
-    let nanos = used.filter_map(|used| used.split_whitespace().next()?.parse::<u64>().ok());
-    nanos.sum::<u64>() as f64 / 1e6
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    used.tv_sec as f64 * 1e3 + used.tv_nsec as f64 / 1e6
 }
 
 fn quantile(times: &mut [f64], q: f64) -> f64 {
@@ -211,12 +224,9 @@ fn anonymous_mib() -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-/// What this process has used of the processors, all threads.
+/// As [`cpu_ms`], in seconds.
 pub fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    ticks as f64 / 100.0
+    cpu_ms() / 1e3
 }
 
 /// Runs a part of the bench in a process of its own.
@@ -302,6 +312,26 @@ fn report(events: u64) {
     line("resident anonymous memory, indexing and searching", "\u{2264} 1024", format!("{memory} MiB"));
 }
 
+/// How much longer a search of one hour takes than over a tenth as many events.
+fn growth(events: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut out = std::io::stdout();
+    let measure = |name: &str, count: u64| {
+        let path = dir.path().join(name).to_str().unwrap().to_owned();
+        part(&["fill", &path, &events.to_string(), &count.to_string()]);
+        part(&["hour", &path])
+    };
+    let (few, many) = (measure("tenth", events / 10), measure("all", events));
+    for (events, hour) in [(events / 10, &few), (events, &many)] {
+        let quantile = |q: &str| number(hour, &format!("/{q}"));
+        let wall = format!("p50 {:.2} ms, p99 {:.2} ms", quantile("p50"), quantile("p99"));
+        let cpu = format!("by CPU time {:.2}, {:.2}", quantile("cpu_p50"), quantile("cpu_p99"));
+        writeln!(out, "one hour of {events:>9} events: {wall} ({cpu})").unwrap();
+    }
+    let ratio = |q: &str| number(&many, &format!("/{q}")) / number(&few, &format!("/{q}"));
+    writeln!(out, "growth: {:.2} (by CPU time {:.2}); at most 1.5", ratio("p50"), ratio("cpu_p50")).unwrap();
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -317,6 +347,8 @@ fn main() {
         }
         ["part", "fill", dir, events, some] => runtime.block_on(fill(Path::new(dir), count(events), count(some))),
         ["part", "ask", dir] => runtime.block_on(ask(Path::new(dir))),
+        ["part", "hour", dir] => runtime.block_on(ask_hour(Path::new(dir))),
+        ["growth", events] => return growth(count(events)),
         rest => return report(rest.first().map_or(300_000, |events| count(events))),
     };
     serde_json::to_writer(std::io::stdout(), &answer).unwrap();

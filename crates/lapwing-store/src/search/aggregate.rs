@@ -116,7 +116,7 @@ fn read(aggs: &Value) -> Result<Aggregations, SearchError> {
     }
     check(&aggregations, 1)?;
     for name in get_fast_field_names(&aggregations) {
-        if !schema::has_column(&name) && !name.starts_with("sanitization.counts.") {
+        if !schema::has_column(&name) && name != schema::SEQ && !name.starts_with("sanitization.counts.") {
             let hint = nearest(&name).map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
             return Err(fault(format!("field {name:?} has no column to count{hint}")));
         }

@@ -19,6 +19,7 @@ mod request;
 mod run;
 mod scan;
 mod sorted;
+mod stored;
 mod top;
 mod turns;
 

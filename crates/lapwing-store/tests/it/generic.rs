@@ -242,6 +242,7 @@ async fn filters_composites_and_pipelines_answer_as_elasticsearch_does() {
             "nameless": {"missing": {"field": "note"}},
             "weights": {"filters": {"filters": {"light": {"range": {"size.grams": {"lt": 15}}}}, "other_bucket": true}},
             "grams": {"sum": {"field": "size.grams"}},
+            "last": {"top_hits": {"size": 1, "sort": [{"seen": "desc"}], "_source": ["name"]}},
             "so_far": {"cumulative_sum": {"buckets_path": "grams"}},
             "more": {"derivative": {"buckets_path": "_count"}},
         }},
@@ -260,6 +261,14 @@ async fn filters_composites_and_pipelines_answer_as_elasticsearch_does() {
     assert_eq!(of("/weights/buckets/_other_/doc_count"), json!([1, 1, 1]));
     assert_eq!(of("/so_far/value"), json!([220.0, 238.0, 268.0]));
     assert_eq!(of("/more/value"), json!([null, 0.0, 1.0]));
+    let last = families.iter().map(|family| &family["last"]["hits"]["hits"][0]);
+    let expect = [("0", "Northern Lapwing"), ("1", "Robin"), ("3", "Great Tit")];
+    for (hit, (id, name)) in last.zip(expect) {
+        assert_eq!(
+            (&hit["_index"], &hit["_id"], &hit["_source"]),
+            (&json!("birds"), &json!(id), &json!({"name": name}))
+        );
+    }
     assert_eq!(answer["heaviest"], json!({"value": 220.0, "keys": ["Charadriidae"]}));
     let counts = answer["list"]["buckets"].as_array().unwrap().iter().map(|bucket| bucket["doc_count"].clone());
     assert_eq!(counts.collect::<Value>(), json!([2, 0]));

@@ -90,4 +90,13 @@ async fn a_data_source_is_checked_graphed_and_read() {
         answer["hits"]["hits"].as_array().unwrap().iter().map(|hit| hit["_id"].to_string()).collect()
     };
     assert!(ids(&first).iter().all(|id| !ids(&rest).contains(id)));
+
+    let latest = json!({"size": 0, "aggs": {"kinds": {"terms": {"field": "kind"}, "aggs": {"latest": {"top_hits":
+        {"size": 2, "sort": [{"@timestamp": "desc"}], "_source": {"includes": ["id", "kind"]}}}}}}});
+    let answer = msearch(&app, latest).await["aggregations"]["kinds"]["buckets"][0]["latest"]["hits"]["hits"].clone();
+    for (hit, newest) in answer.as_array().unwrap().iter().zip(hits) {
+        let (id, source) = (&newest["_id"], json!({"id": newest["_id"], "kind": "llm"}));
+        assert_eq!((&hit["_id"], &hit["_source"]), (id, &source));
+    }
+    assert_eq!(answer.as_array().unwrap().len(), 2);
 }

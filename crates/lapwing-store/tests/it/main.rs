@@ -7,6 +7,7 @@ mod compat;
 mod durability;
 mod generic;
 mod grafana;
+mod openapi;
 mod oracle;
 mod removal;
 mod search;

@@ -3,86 +3,117 @@
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::aggs::{Columns, between, has_others, inner, others_key, step_of, zone_of};
-use super::source::{date, rfc3339_millis};
+use super::aggs::{Columns, Documents, between, has_others, inner, others_key, step_of, zone_of};
+use super::source::{SourceFilter, date, rfc3339_millis};
 use super::zone::Zone;
 use super::{date_format, pipeline};
 
-/// Shapes the results of these aggregations, and computes what is made of them.
-pub(super) fn shape_all(results: &mut Value, asked: &Map<String, Value>, columns: &Columns<'_>) {
-    for (name, agg) in asked {
-        if let Some(filters) = agg.get("filters") {
-            let shaped = gather(results, name, filters, agg, columns);
-            results[name] = shaped;
-        } else if let Some(result) = results.get_mut(name) {
-            shape(result, agg, columns);
-        }
-    }
-    pipeline::beside(results, asked);
+/// Shapes results.
+pub(super) struct Shaper<'a> {
+    pub columns: &'a Columns<'a>,
+    pub documents: &'a Documents,
 }
 
-/// The buckets of several filters, each of which the engine had under a name of its own.
-fn gather(results: &mut Value, name: &str, filters: &Value, agg: &Value, columns: &Columns<'_>) -> Value {
-    let below = inner(agg).and_then(Value::as_object);
-    let mut bucket = |key: &str| {
-        let mut bucket = results.as_object_mut().and_then(|results| results.remove(&between(name, key)));
-        if let (Some(bucket), Some(below)) = (&mut bucket, below) {
-            shape_all(bucket, below, columns);
+impl Shaper<'_> {
+    /// Shapes the results of these aggregations, and computes what is made of them.
+    pub fn all(&self, results: &mut Value, asked: &Map<String, Value>) {
+        for (name, agg) in asked {
+            if let Some(filters) = agg.get("filters") {
+                let shaped = self.gather(results, name, filters, agg);
+                results[name] = shaped;
+            } else if let Some(result) = results.get_mut(name) {
+                self.one(result, agg);
+            }
         }
-        bucket.unwrap_or_default()
-    };
-    let others = others_key(filters);
-    let other = has_others(filters).then(|| bucket(others));
-    match &filters["filters"] {
-        Value::Array(list) => {
-            let buckets = (0..list.len()).map(|place| bucket(&place.to_string())).collect::<Vec<_>>();
-            json!({"buckets": buckets.into_iter().chain(other).collect::<Vec<_>>()})
+        pipeline::beside(results, asked);
+    }
+
+    /// The buckets of several filters, each of which the engine had under a name of its own.
+    fn gather(&self, results: &mut Value, name: &str, filters: &Value, agg: &Value) -> Value {
+        let below = inner(agg).and_then(Value::as_object);
+        let mut bucket = |key: &str| {
+            let mut bucket = results.as_object_mut().and_then(|results| results.remove(&between(name, key)));
+            if let (Some(bucket), Some(below)) = (&mut bucket, below) {
+                self.all(bucket, below);
+            }
+            bucket.unwrap_or_default()
+        };
+        let others = others_key(filters);
+        let other = has_others(filters).then(|| bucket(others));
+        match &filters["filters"] {
+            Value::Array(list) => {
+                let buckets = (0..list.len()).map(|place| bucket(&place.to_string())).collect::<Vec<_>>();
+                json!({"buckets": buckets.into_iter().chain(other).collect::<Vec<_>>()})
+            }
+            named => {
+                let names = named.as_object().into_iter().flat_map(Map::keys);
+                let mut buckets: Map<String, Value> = names.map(|key| (key.clone(), bucket(key))).collect();
+                buckets.extend(other.map(|other| (others.to_owned(), other)));
+                json!({"buckets": buckets})
+            }
         }
-        named => {
-            let names = named.as_object().into_iter().flat_map(Map::keys);
-            let mut buckets: Map<String, Value> = names.map(|key| (key.clone(), bucket(key))).collect();
-            buckets.extend(other.map(|other| (others.to_owned(), other)));
-            json!({"buckets": buckets})
+    }
+
+    /// Puts one result into Elasticsearch's form.
+    fn one(&self, result: &mut Value, agg: &Value) {
+        if let Some(histogram) = agg.get("date_histogram") {
+            if step_of(histogram).is_some() {
+                drop_open_ends(result);
+            }
+            let zone = zone_of(histogram);
+            each_bucket(result, |bucket| date_bucket(bucket, histogram["format"].as_str(), &zone));
         }
+        if let Some(range) = agg.get("date_range") {
+            each_bucket(result, |bucket| range_bucket(bucket, range["format"].as_str()));
+        }
+        if let Some((hits, asked)) = result.get_mut("hits").zip(agg.get("top_hits")) {
+            let shown: Vec<Value> = hits.as_array().into_iter().flatten().map(|hit| self.top_hit(hit, asked)).collect();
+            *hits = json!({"max_score": null, "hits": shown});
+        }
+        if let Some(composite) = agg.get("composite") {
+            shape_composite(result, composite);
+        }
+        let field = ["min", "max", "avg"].iter().find_map(|kind| agg[*kind]["field"].as_str());
+        if field.is_some_and(self.columns.is_date) {
+            date_metric(result);
+        }
+        let Some(below) = inner(agg).and_then(Value::as_object) else { return };
+        if agg.get("filter").or(agg.get("missing")).is_some() {
+            return self.all(result, below);
+        }
+        each_bucket(result, |bucket| self.all(bucket, below));
+        pipeline::within(result, below);
+    }
+
+    /// A hit with its document. The engine gives columns under its own names; they go where Elasticsearch has them.
+    fn top_hit(&self, hit: &Value, asked: &Value) -> Value {
+        let columns = self.columns;
+        let names = asked["docvalue_fields"].as_array().into_iter().flatten();
+        let names = names.filter_map(|field| field.as_str().or_else(|| field["field"].as_str()));
+        let field = |name: &str| Some((name.to_owned(), hit["docvalue_fields"].get((columns.name)(name))?.clone()));
+        let mut shown = json!({"_score": null, "sort": hit["sort"]});
+        let fields: Map<_, _> = names.filter_map(field).collect();
+        if !fields.is_empty() {
+            shown["fields"] = Value::Object(fields);
+        }
+        let number = hit["docvalue_fields"][columns.number][0].as_u64();
+        if let Some(document) = number.and_then(|number| self.documents.get(&number)) {
+            shown["_index"] = json!(document.index);
+            shown["_id"] = document.id.clone();
+            let filter = SourceFilter::read(asked.get("_source")).unwrap_or_default();
+            if let Some(source) = filter.apply(document.source.clone()) {
+                shown["_source"] = source;
+            }
+        }
+        shown
     }
 }
 
-/// Puts one result into Elasticsearch's form.
-fn shape(result: &mut Value, agg: &Value, columns: &Columns<'_>) {
-    let histogram = agg.get("date_histogram");
-    if let Some(histogram) = histogram {
-        if step_of(histogram).is_some() {
-            drop_open_ends(result);
-        }
-        let zone = zone_of(histogram);
-        each_bucket(result, |bucket| date_bucket(bucket, histogram["format"].as_str(), &zone));
-    }
-    if let Some(range) = agg.get("date_range") {
-        each_bucket(result, |bucket| range_bucket(bucket, range["format"].as_str()));
-    }
-    if let Some((hits, asked)) = result.get_mut("hits").zip(agg.get("top_hits")) {
-        let shown: Vec<Value> = hits.as_array().into_iter().flatten().map(|hit| top_hit(hit, asked, columns)).collect();
-        *hits = json!({"max_score": null, "hits": shown});
-    }
-    let field = ["min", "max", "avg"].iter().find_map(|kind| agg[*kind]["field"].as_str());
-    if field.is_some_and(columns.is_date)
-        && let Some(nanos) = result["value"].as_f64()
-    {
+fn date_metric(result: &mut Value) {
+    if let Some(nanos) = result["value"].as_f64() {
         let time = Timestamp::from_nanos(nanos as i64);
         result["value"] = json!(time.millis() as f64);
         result["value_as_string"] = json!(rfc3339_millis(time));
-    }
-    if let Some(composite) = agg.get("composite") {
-        shape_composite(result, composite);
-    }
-    if let Some(below) = inner(agg).and_then(Value::as_object) {
-        match agg.get("filter").or(agg.get("missing")) {
-            Some(_) => shape_all(result, below, columns),
-            None => {
-                each_bucket(result, |bucket| shape_all(bucket, below, columns));
-                pipeline::within(result, below);
-            }
-        }
     }
 }
 
@@ -141,12 +172,4 @@ fn range_bucket(bucket: &mut Value, format: Option<&str>) {
             bucket[format!("{side}_as_string")] = date(&json!(time.millis()), format);
         }
     }
-}
-
-/// The engine gives columns under its own names; they go where Elasticsearch has them.
-fn top_hit(hit: &Value, asked: &Value, columns: &Columns<'_>) -> Value {
-    let names = asked["docvalue_fields"].as_array().into_iter().flatten();
-    let names = names.filter_map(|field| field.as_str().or_else(|| field["field"].as_str()));
-    let shown = |name: &str| Some((name.to_owned(), hit["docvalue_fields"].get((columns.name)(name))?.clone()));
-    json!({"sort": hit["sort"], "fields": names.filter_map(shown).collect::<Map<_, _>>()})
 }

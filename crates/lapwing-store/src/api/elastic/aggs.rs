@@ -4,12 +4,15 @@
 //! Calendar months, quarters and years become ranges, for which the span of the data is asked first. What is computed
 //! from other results is left to [`super::pipeline`].
 
+use std::collections::{BTreeSet, HashMap};
+
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::agg_results::shape_all;
+use super::agg_results::Shaper;
 use super::calendar::Step;
 use super::dsl::Fault;
+use super::source::SourceFilter;
 use super::zone::Zone;
 use super::{composite, date_math, pipeline};
 
@@ -20,9 +23,21 @@ pub(super) struct Columns<'a> {
     /// Whether the field is a time.
     pub is_date: &'a (dyn Fn(&str) -> bool + Sync),
     pub now: Timestamp,
+    /// The engine's name of the number that tells documents apart.
+    pub number: &'a str,
     /// The first and last time in the data, where [`spanning_field`] asked for it.
     pub span: Option<(Timestamp, Timestamp)>,
 }
+
+/// A document that an aggregation shows.
+pub(super) struct Document {
+    pub index: String,
+    pub id: Value,
+    pub source: Value,
+}
+
+/// Documents by their numbers.
+pub(super) type Documents = HashMap<u64, Document>;
 
 /// Aggregations as the engine reads them.
 pub(super) struct Reading {
@@ -49,10 +64,22 @@ pub(super) fn read(aggs: &Value, columns: &Columns<'_>) -> Result<Reading, Fault
     Ok(Reading { aggs, filters: reader.filters })
 }
 
+/// The numbers of the documents that results show.
+pub(super) fn numbers_in(results: &Value, columns: &Columns<'_>) -> BTreeSet<u64> {
+    match results {
+        Value::Object(map) => match map.get("docvalue_fields") {
+            Some(values) => values[columns.number][0].as_u64().into_iter().collect(),
+            None => map.values().flat_map(|value| numbers_in(value, columns)).collect(),
+        },
+        Value::Array(values) => values.iter().flat_map(|value| numbers_in(value, columns)).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
 /// The results in Elasticsearch's form.
-pub(super) fn answer(mut results: Value, asked: &Value, columns: &Columns<'_>) -> Value {
+pub(super) fn answer(mut results: Value, asked: &Value, columns: &Columns<'_>, documents: &Documents) -> Value {
     if let Some(asked) = asked.as_object() {
-        shape_all(&mut results, asked, columns);
+        Shaper { columns, documents }.all(&mut results, asked);
     }
     results
 }
@@ -252,7 +279,13 @@ fn top_hits(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
     };
     let sort = body["sort"].as_array().ok_or("top_hits needs a sort, a list of fields")?;
     let field = |field: &Value| json!((columns.name)(field.as_str().or_else(|| field["field"].as_str()).unwrap_or("")));
-    let shown = body["docvalue_fields"].as_array().into_iter().flatten().map(field).collect::<Vec<_>>();
+    let known = ["sort", "size", "from", "docvalue_fields", "_source"];
+    if let Some(unknown) = body.as_object().and_then(|body| body.keys().find(|key| !known.contains(&key.as_str()))) {
+        return Err(format!("option [{unknown}] of top_hits is not supported"));
+    }
+    SourceFilter::read(body.get("_source"))?;
+    let shown = body["docvalue_fields"].as_array().into_iter().flatten().map(field);
+    let shown = shown.chain([json!(columns.number)]).collect::<Vec<_>>();
     Ok(json!({
         "size": body["size"].as_u64().unwrap_or(3),
         "from": body["from"].as_u64(),

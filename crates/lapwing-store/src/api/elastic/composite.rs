@@ -99,7 +99,7 @@ mod tests {
     fn a_key_says_the_types_of_its_values() {
         let name = |field: &str| format!("k.{field}");
         let is_date = |field: &str| field == "t";
-        let columns = Columns { name: &name, is_date: &is_date, now: Timestamp::default(), span: None };
+        let columns = Columns { name: &name, is_date: &is_date, now: Timestamp::default(), number: "n", span: None };
         let body = json!({
             "sources": [
                 {"who": {"terms": {"field": "a", "order": "desc"}}},

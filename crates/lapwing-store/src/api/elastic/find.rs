@@ -1,10 +1,12 @@
 //! A search over the index of events.
 
+use std::collections::BTreeSet;
+
 use lapwing_event::{IndexAs, Timestamp};
 use serde_json::{Value, json};
 
 use super::INDEX;
-use super::aggs::{self, Columns, spanning_field};
+use super::aggs::{self, Columns, Document, Documents, spanning_field};
 use super::ask::{self, Ask, SortKey};
 use super::date_math;
 use super::dsl::read;
@@ -15,7 +17,7 @@ use super::source::{date, values};
 use crate::api::audit::apart;
 use crate::query::{Query, nearest};
 use crate::search::{By, Cursor, Key, Order, Plan, Rank, SortValue};
-use crate::{Hit, Relation, Scope, SearchError, Sort, Store};
+use crate::{Hit, Relation, Scope, SearchError, Sort, Store, schema};
 
 /// Finds a page of events.
 pub(super) async fn find(store: &Store, scope: &Scope, ask: &Ask) -> Result<Page, ElasticError> {
@@ -94,7 +96,7 @@ pub(super) async fn count(store: &Store, scope: &Scope, query: Option<&Value>) -
 
 async fn aggregate(store: &Store, scope: &Scope, query: &Query, aggs: &Value) -> Result<Value, ElasticError> {
     let name = |field: &str| field.strip_suffix(".keyword").unwrap_or(field).to_owned();
-    let mut columns = Columns { name: &name, is_date: &is_date, now: scope.now, span: None };
+    let mut columns = Columns { name: &name, is_date: &is_date, now: scope.now, number: schema::SEQ, span: None };
     let run = |aggs: Value, filters: Vec<Query>| async move {
         store.aggregate_query(scope, query.clone(), Plan::whole_span(), (&aggs, filters)).await
     };
@@ -108,7 +110,20 @@ async fn aggregate(store: &Store, scope: &Scope, query: &Query, aggs: &Value) ->
     let filters = reading.filters.iter().map(|filter| read(Some(filter), &Events::new(scope.now)));
     let filters = filters.collect::<Result<_, _>>().map_err(ElasticError::bad)?;
     let results = run(reading.aggs, filters).await?.aggregations;
-    Ok(aggs::answer(results, aggs, &columns))
+    let documents = documents(store, scope, aggs::numbers_in(&results, &columns)).await?;
+    Ok(aggs::answer(results, aggs, &columns, &documents))
+}
+
+/// The events that an aggregation shows.
+async fn documents(store: &Store, scope: &Scope, numbers: BTreeSet<u64>) -> Result<Documents, ElasticError> {
+    if numbers.is_empty() {
+        return Ok(Documents::new());
+    }
+    let read = |(number, hit): (u64, Hit)| {
+        let source: Value = serde_json::from_str(hit.event.get()).map_err(|_| SearchError::Internal)?;
+        Ok((number, Document { index: INDEX.to_owned(), id: source["id"].clone(), source }))
+    };
+    store.stored(scope, numbers).await?.into_iter().map(read).collect()
 }
 
 fn is_date(field: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Searching generic indices: every match is ranked by the keys of the sort, however many indices it comes from.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use tantivy::{DocAddress, DocId, Score, Searcher, SegmentReader, TERMINATED};
 use super::mapping::{Kind, Mapping, Scalar};
 use super::query::Generic;
 use super::{Index, KEYS, NUMBER, TEXTS, failed};
-use crate::api::elastic::aggs::{self, Columns, Reading, spanning_field};
+use crate::api::elastic::aggs::{self, Columns, Document, Documents, Reading, spanning_field};
 use crate::api::elastic::ask::{Ask, SortKey, shown};
 use crate::api::elastic::date_math;
 use crate::api::elastic::dsl::read;
@@ -286,7 +287,7 @@ fn aggregate(searches: &[Search<'_>], aggs: &Value, now: Timestamp) -> Result<Va
     if let Some(field) = uncountable_field(aggs, &kind) {
         return Err(uncountable(&field));
     }
-    let mut columns = Columns { name: &name, is_date: &is_date, now, span: None };
+    let mut columns = Columns { name: &name, is_date: &is_date, now, number: NUMBER, span: None };
     if let Some(field) = spanning_field(aggs) {
         let ends = json!({"first": {"min": {"field": name(&field)}}, "last": {"max": {"field": name(&field)}}});
         let found = run(searches, Reading { aggs: ends, filters: Vec::new() })?;
@@ -294,7 +295,23 @@ fn aggregate(searches: &[Search<'_>], aggs: &Value, now: Timestamp) -> Result<Va
         columns.span = end("first").zip(end("last"));
     }
     let reading = aggs::read(aggs, &columns).map_err(ElasticError::bad)?;
-    Ok(aggs::answer(run(searches, reading)?, aggs, &columns))
+    let results = run(searches, reading)?;
+    let documents = documents(searches, &aggs::numbers_in(&results, &columns))?;
+    Ok(aggs::answer(results, aggs, &columns, &documents))
+}
+
+/// The documents that an aggregation shows. Numbers tell those of one index apart: of several, none are shown.
+fn documents(searches: &[Search<'_>], numbers: &BTreeSet<u64>) -> Result<Documents, ElasticError> {
+    let mut documents = Documents::new();
+    let ([search], false) = (searches, numbers.is_empty()) else { return Ok(documents) };
+    for (ord, segment) in search.searcher.segment_readers().iter().enumerate() {
+        let column = segment.fast_fields().u64(NUMBER).map_err(failed)?.first_or_default_col(0);
+        for doc in segment.doc_ids_alive().filter(|&doc| numbers.contains(&column.get_val(doc))) {
+            let (id, source) = search.index.read(&search.searcher, DocAddress::new(ord as u32, doc))?;
+            documents.insert(column.get_val(doc), Document { index: search.index.name.clone(), id: json!(id), source });
+        }
+    }
+    Ok(documents)
 }
 
 /// Aggregates over every index.

@@ -109,7 +109,7 @@ const KAFKA: [Fault; 20] = [
 
 /// A service may take this much memory under a burst, and the process that is all of them this much.
 const SERVICE_MIB: u64 = 512;
-const UP_MIB: u64 = 768;
+const UP_MIB: u64 = 640;
 
 /// A stop under load may take this long, as `server.shutdown_timeout_s` says, and a moment for the process to end.
 const STOP: Duration = Duration::from_secs(11);

@@ -11,9 +11,9 @@ use axum::http::{Request, Response};
 use axum::routing::post;
 use bytes::{Buf, BufMut, Bytes};
 use http_body_util::BodyExt;
-use tonic::{Code, Status};
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::otlp::{answer, code};

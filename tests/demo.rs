@@ -20,6 +20,8 @@ async fn the_hijacked_session_raises_an_alert_and_normal_ones_hardly_any() {
     let alarmed: u32 = share.split_whitespace().next().unwrap().parse().unwrap();
     assert!(alarmed <= 3, "more than the budget of 1 %: {share}");
     let metrics = server.metrics().await;
+    assert!(metrics.contains("lapwing_detector_alarm_rate_promised 0.01\n"), "{metrics}");
+    assert!(metrics.contains("lapwing_detector_alarm_rate_realized 0"), "{metrics}");
     assert!(
         metrics.contains("lapwing_detector_sessions_over_quota_total 0\n"),
         "sessions were kept from learning: {metrics}"

@@ -105,7 +105,7 @@ pub struct BehaviourConfig {
     /// Sessions of an agent from which its first model is fitted. Default 20.
     pub min_history: usize,
     /// Sessions of one user that an agent's model learns in an hour of event time: what one user does over and over
-    /// does not become normal by that. Default 500.
+    /// does not become normal by that. Sessions that name no user count as one user's. Default 500.
     pub max_per_user: u32,
     /// How the models learn.
     pub model: ModelConfig,

@@ -121,6 +121,11 @@ impl Detector {
         self.lanes.values().max().map(|nanos| Timestamp::from_nanos(*nanos))
     }
 
+    /// The share of calibrated sessions that may alarm, as the settings promise it; what came of it is in the counters.
+    pub fn false_alarm_rate(&self) -> f64 {
+        self.config.behaviour.false_alarm_rate
+    }
+
     /// Counters of what it did.
     pub fn metrics(&self) -> &DetectorMetrics {
         &self.metrics

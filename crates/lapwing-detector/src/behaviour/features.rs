@@ -230,8 +230,9 @@ fn share<T>(of: &[T], holds: impl Fn(&T) -> bool) -> f32 {
 // followed, and on normal runs of thirteen more domains; each suite, each class and each wording weighs alike.
 // Besides the wording it came in, every injected text was put into twelve of our own: bare, above all others,
 // as the system's, in a comment, polite, as a step of the work, as JSON, paraphrased, passive, German, Spanish,
-// French; half of the sessions without any history. The README says what remains of it on suites, kinds of
-// attack and wordings left out of the fit.
+// French; half of the sessions without any history. Refitted with nineteen more kinds of attack in thirteen wordings,
+// among them statements that order nothing and languages that nobody knows, with `ProseActs` and `RareEdge` held above
+// the fit for those. The README says what remains of it on suites, kinds of attack and wordings left out.
 /// What the logistic of provenance is given for one call, with the weight of each: the features that need no history,
 /// then an act that the agent's history does not lead one to expect, and how rare the origins of its arguments are.
 /// Each lies between 0 and 1.

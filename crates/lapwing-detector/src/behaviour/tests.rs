@@ -292,11 +292,11 @@ fn followed_orders_rank_above_the_rest_with_and_without_history() {
         let score = |of: &[Digest]| of.iter().map(|d| model.assess(d).score).collect::<Vec<_>>();
         let alarms = |of: &[Digest]| of.iter().filter(|d| model.assess(d).p <= 0.02).count();
         let (high, low, resists) = (score(&hijacked), score(&well), score(&resisted));
-        assert!(auroc(&high, &low) >= 0.99, "{what}: {:.3}", auroc(&high, &low));
-        assert!(auroc(&high, &resists) >= 0.98, "{what}: {:.3}", auroc(&high, &resists));
-        assert!(alarms(&hijacked) >= 48, "{what}: {} of 60 hijacked sessions", alarms(&hijacked));
-        assert!(alarms(&well) <= 4, "{what}: {} of 100 normal sessions", alarms(&well));
-        assert!(alarms(&resisted) <= 6, "{what}: {} of 60 resisted sessions", alarms(&resisted));
+        assert!(auroc(&high, &low) >= 0.999, "{what}: {:.3}", auroc(&high, &low));
+        assert!(auroc(&high, &resists) >= 0.999, "{what}: {:.3}", auroc(&high, &resists));
+        assert!(alarms(&hijacked) >= 59, "{what}: {} of 60 hijacked sessions", alarms(&hijacked));
+        assert!(alarms(&well) <= 1, "{what}: {} of 100 normal sessions", alarms(&well));
+        assert!(alarms(&resisted) <= 1, "{what}: {} of 60 resisted sessions", alarms(&resisted));
     }
 }
 

@@ -19,9 +19,9 @@ pub struct DetectorGauges {
     alert_delay: Histogram,
 }
 
-/// The last count of a detector.
+/// The last count of a detector, and the rate of false alarms that it promises.
 #[derive(Debug, Clone, Default)]
-struct Counts(Arc<Mutex<DetectorMetrics>>);
+struct Counts(Arc<Mutex<(DetectorMetrics, f64)>>);
 
 /// From 1 ms to about 2 minutes.
 const DELAY_BUCKETS: [f64; 16] =
@@ -40,7 +40,9 @@ impl DetectorGauges {
 
     /// Takes the detector's count.
     pub fn update(&self, detector: &Detector) {
-        self.counts.0.lock().expect("nobody panics while holding the lock").clone_from(detector.metrics());
+        let mut last = self.counts.0.lock().expect("nobody panics while holding the lock");
+        last.0.clone_from(detector.metrics());
+        last.1 = detector.false_alarm_rate();
     }
 
     /// Takes note of alerts that became durable now.
@@ -53,7 +55,7 @@ impl DetectorGauges {
 
 impl Collector for Counts {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let counts = self.0.lock().expect("nobody panics while holding the lock").clone();
+        let (counts, promised) = self.0.lock().expect("nobody panics while holding the lock").clone();
         for (name, help, value) in [
             ("lapwing_detector_events", "Events looked at", counts.observed),
             ("lapwing_detector_alerts_deduplicated", "Alerts left out as repeats", counts.deduplicated),
@@ -81,6 +83,14 @@ impl Collector for Counts {
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        let realized = counts.sessions_alarmed as f64 / counts.sessions_calibrated.max(1) as f64;
+        for (name, help, share) in [
+            ("lapwing_detector_alarm_rate_promised", "Share of normal sessions that may alarm", promised),
+            ("lapwing_detector_alarm_rate_realized", "Share of calibrated sessions that did alarm", realized),
+        ] {
+            let gauge = ConstGauge::new(share);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
         let live = ConstGauge::new(counts.sessions_live as i64);
         live.encode(encoder.encode_descriptor(

@@ -6,7 +6,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use lapwing_detector::{Detector, DetectorConfig};
 use lapwing_event::{
     Agent, Content, Event, EventId, GenAi, Kind, Sanitization, SanitizationStatus, SanitizedEvent, Scores, Session,
-    Timestamp, Tool, ToolStatus, encode,
+    Timestamp, Tool, ToolStatus, User, encode,
 };
 use serde_json::json;
 
@@ -89,6 +89,12 @@ fn observe(c: &mut Criterion) {
     group.finish();
 }
 
+/// A word out of 20,000, some of which are far more frequent than others.
+fn word(state: &mut u64) -> String {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    format!("w{}", 20_000_f64.powf((*state >> 11) as f64 / (1_u64 << 53) as f64) as u32)
+}
+
 /// What stands in the way of events while the state is taken down: its snapshot, not yet on disk.
 fn snapshot(c: &mut Criterion) {
     const SESSIONS: i64 = 20_000;
@@ -97,6 +103,11 @@ fn snapshot(c: &mut Criterion) {
     for i in 0..SESSIONS * 8 {
         let mut event = Event::clone(&llm(i));
         event.timestamp = Timestamp::from_millis(1_795_478_400_000 + i * 4);
+        event.user = Some(User { id: format!("user-{}", i % 5_000) });
+        event.agent = Some(Agent { id: Some(format!("agent-{}", i % 50)), ..Agent::default() });
+        let mut state = i as u64;
+        let mut text = |count: usize| (0..count).map(|_| word(&mut state)).collect::<Vec<_>>().join(" ");
+        event.content = Some(Content { prompt: Some(text(115)), response: Some(text(110)), ..Content::default() });
         detector.observe(&seal(&event));
     }
     let bytes = detector.snapshot().len() as u64;

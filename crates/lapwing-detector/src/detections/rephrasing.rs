@@ -6,12 +6,14 @@ use lapwing_event::{Event, EventId, GuardrailAction, InteractionId, Kind, Outcom
 use serde::{Deserialize, Serialize};
 
 use super::finding;
-use super::words::{likeness, set, words};
+use super::words::{likeness, set, sketch, words};
 use crate::alert::Draft;
 use crate::recent::Recent;
 
 /// Prompts of one user that are remembered.
 const PROMPTS: usize = 32;
+/// Of these the ones that passed: they matter only until word of a block that came before them arrives.
+const PASSED: usize = 8;
 /// How long after the block a rephrasing counts: half an hour.
 const SPAN: i64 = 1_800_000_000_000;
 /// Prompts are alike if so much of their words is common.
@@ -37,6 +39,7 @@ struct Prompt {
     at: i64,
     event: EventId,
     interaction: InteractionId,
+    /// A sketch of its words.
     words: Vec<u32>,
     stopped: bool,
 }
@@ -60,6 +63,8 @@ impl Rephrasing {
             );
             finding("AID-04", (like, LIKE), vec![blocked.event, passed.event], who, words)
         });
+        // Twice the span, for events that come late.
+        while self.askers.pop_before(event.timestamp.nanos().saturating_sub(2 * SPAN)).is_some() {}
         while self.askers.pop_over(max).is_some() {}
         draft
     }
@@ -83,9 +88,16 @@ impl Asker {
         let by_guardrail = event.guardrail_action.as_deref() == Some(GuardrailAction::Blocked.as_str());
         let interaction = event.interaction_id;
         let stopped = by_outcome || by_guardrail || self.stopped.contains(&interaction);
-        let prompt = Prompt { at: event.timestamp.nanos(), event: event.id, interaction, words, stopped };
-        push(&mut self.prompts, prompt);
+        let words = sketch(words);
+        self.keep(Prompt { at: event.timestamp.nanos(), event: event.id, interaction, words, stopped });
         Some(self.prompts.len() - 1)
+    }
+
+    fn keep(&mut self, prompt: Prompt) {
+        push(&mut self.prompts, prompt);
+        let passed = self.prompts.iter().filter(|prompt| !prompt.stopped).count();
+        let oldest = self.prompts.iter().position(|prompt| !prompt.stopped).filter(|_| passed > PASSED);
+        oldest.and_then(|oldest| self.prompts.remove(oldest));
     }
 
     /// The stopped prompt and the later one like it that passed, one of which is at `place`.
@@ -127,6 +139,19 @@ mod tests {
             let found = order.iter().filter_map(|at| detection.observe(&events[*at], 10)).count();
             assert_eq!(found, usize::from(expect), "{first:?} {second:?} {order:?}");
         }
+    }
+
+    #[test]
+    fn a_block_is_remembered_over_many_prompts_that_passed() {
+        let mut detection = Rephrasing::default();
+        let bomb = "tell me how to build the device step by step";
+        let mut found = |event: Event| detection.observe(&event, 10).is_some();
+        assert!(!found(ask(0, bomb, Outcome::Blocked)));
+        for i in 1..100 {
+            assert!(!found(ask(i, &format!("what is the weather in city number {i} today"), Outcome::Ok)));
+        }
+        assert!(found(ask(100, bomb, Outcome::Ok)));
+        assert_eq!(detection.askers.iter().map(|(_, asker)| asker.prompts.len()).max(), Some(PASSED + 1));
     }
 
     #[test]

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! A batch counts as stored once the disk has it. What a crash has torn at the end of a segment fails its
-//! checksum and is cut off; what is damaged before the end is passed over and counted. A segment is deleted when its last batch is acknowledged; after a crash its first
-//! batches may be sent once more, which the events' ids make harmless. The files hold content as it was emitted
-//! and are readable by their owner only.
+//! checksum and is cut off; what is damaged before the end is passed over and counted. A segment is deleted when
+//! its last batch is acknowledged; after a crash its first batches may be sent once more, which the events' ids
+//! make harmless. The files hold content as it was emitted and are readable by their owner only.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};

@@ -99,7 +99,8 @@ pub(crate) enum Stretch {
     AroundMasks,
 }
 
-/// The findings in `text` of the types that are `wanted`, in order and without overlap. `masks` tells the masks of an earlier pass in a text: they say nothing of what stands beside them.
+/// The findings in `text` of the types that are `wanted`, in order and without overlap. `masks` tells the masks of an
+/// earlier pass in a text: they say nothing of what stands beside them.
 pub(crate) fn find_in(
     text: &str,
     whole: Whole,

@@ -9,8 +9,8 @@ use crate::retention::RetentionConfig;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// An event is durable and searchable this long after it was appended: a commit begins earlier by what the last
-    /// ones took, but not sooner than half of this after the one before.
+    /// An event is durable and searchable about this long after it was appended: a commit begins earlier by what the
+    /// last ones took, but by time not sooner than half of this after the one before.
     pub commit_interval_ms: u64,
     /// A commit happens earlier once this much JSON waits for it. It bounds the memory that waiting events hold.
     pub commit_bytes: usize,

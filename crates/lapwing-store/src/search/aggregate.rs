@@ -43,8 +43,8 @@ pub struct AggregateRequest {
     #[serde(default)]
     pub to: Option<String>,
     /// The aggregations by name, in Elasticsearch's form: `terms`, `multi_terms`, `date_histogram`, `histogram`,
-    /// `range`, `composite`, `top_hits`, `filter` with a query as in `q`, and the metrics `avg`, `min`, `max`, `sum`, `value_count`, `stats`, `extended_stats`,
-    /// `percentiles`, `cardinality`, each with `aggs` inside.
+    /// `range`, `composite`, `top_hits`, `filter` with a query as in `q`, and the metrics `avg`, `min`, `max`, `sum`,
+    /// `value_count`, `stats`, `extended_stats`, `percentiles`, `cardinality`, each with `aggs` inside.
     #[serde(alias = "aggregations")]
     pub aggs: Value,
 }

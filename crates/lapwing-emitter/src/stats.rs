@@ -69,6 +69,12 @@ impl Stats {
     pub fn dropped(&self) -> u64 {
         self.dropped.iter().sum()
     }
+
+    /// The losses by reason in words, as `queue_full 3, rejected 1`; empty if there are none.
+    pub(crate) fn dropped_in_words(&self) -> String {
+        let told = DropReason::ALL.iter().filter(|reason| self.dropped_for(**reason) > 0);
+        told.map(|reason| format!("{} {}", reason.as_str(), self.dropped_for(*reason))).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The counters, shared by the threads that emit and the one that sends.

@@ -487,12 +487,7 @@ impl Worker {
         if lost == 0 || self.last_report.is_some_and(|last| last.elapsed() < REPORT_INTERVAL) {
             return;
         }
-        let by_reason: Vec<String> = DropReason::ALL
-            .iter()
-            .filter(|reason| stats.dropped_for(**reason) > 0)
-            .map(|reason| format!("{} {}", reason.as_str(), stats.dropped_for(*reason)))
-            .collect();
-        let total = by_reason.join(", ");
+        let total = stats.dropped_in_words();
         warn!(lost, total, last_fault = stats.last_fault, "events were dropped");
         self.owed = Some(format!("{lost} events were dropped; in total: {total}"));
         self.reported += lost;

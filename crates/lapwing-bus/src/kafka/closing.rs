@@ -6,16 +6,29 @@ use std::sync::Arc;
 use super::calls::Call;
 use super::source::Reader;
 
-/// A consumer that is closed on the blocking pool, since it leaves its group first; it counts until that is done.
-pub(super) struct Closing(Option<(Arc<Reader>, Call)>);
+/// A consumer that is closed on the blocking pool, since it leaves its group first.
+pub(super) struct Closing(Option<Shared>);
+
+/// A consumer as calls hold it. It counts as one of the calls under way until the last of them has come back and it
+/// is closed.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<(Reader, Call)>);
 
 impl Closing {
     pub fn new(consumer: Reader, counted: Call) -> Self {
-        Self(Some((Arc::new(consumer), counted)))
+        Self(Some(Shared(Arc::new((consumer, counted)))))
     }
 
-    pub fn shared(&self) -> Arc<Reader> {
-        self.0.as_ref().map(|(consumer, _)| Arc::clone(consumer)).expect(OPEN)
+    pub fn shared(&self) -> Shared {
+        self.0.clone().expect(OPEN)
+    }
+}
+
+impl Deref for Shared {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.0.0
     }
 }
 
@@ -23,7 +36,7 @@ impl Deref for Closing {
     type Target = Reader;
 
     fn deref(&self) -> &Reader {
-        self.0.as_ref().map(|(consumer, _)| consumer).expect(OPEN)
+        self.0.as_ref().expect(OPEN)
     }
 }
 

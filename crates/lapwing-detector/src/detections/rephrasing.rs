@@ -63,8 +63,6 @@ impl Rephrasing {
             );
             finding("AID-04", (like, LIKE), vec![blocked.event, passed.event], who, words)
         });
-        // Twice the span, for events that come late.
-        while self.askers.pop_before(event.timestamp.nanos().saturating_sub(2 * SPAN)).is_some() {}
         while self.askers.pop_over(max).is_some() {}
         draft
     }

@@ -8,7 +8,7 @@ use lapwing_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tantivy::TantivyError;
-use tantivy::aggregation::agg_req::{AggregationVariants, Aggregations, get_fast_field_names};
+use tantivy::aggregation::agg_req::{Aggregations, get_fast_field_names};
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, AggregationSegmentCollector};
 use tantivy::collector::SegmentCollector;
@@ -18,16 +18,11 @@ use super::compile::Compiler;
 use super::filtered::{at_place, with_filters};
 use super::plan::span;
 use super::scan::{blocks, documents_of};
-use super::{Deadline, Scope, Span};
+use super::{Deadline, Scope, Span, bounds};
 use crate::partition::View;
 use crate::query::{Query, nearest, parse_query};
 use crate::shared::Snapshot;
 use crate::{SearchError, Store, StoreConfig, schema};
-
-/// Aggregations nest at most this deep.
-const MAX_DEPTH: usize = 4;
-/// The most buckets on one page of a composite aggregation.
-const MAX_COMPOSITE: u32 = 10_000;
 
 /// What to count and measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +94,7 @@ fn take_filters(aggs: &mut Value, now: Timestamp, filters: &mut Vec<Query>) -> R
         if let Some(filter) = agg.get_mut("filter") {
             let text = filter.as_str().ok_or_else(|| fault("filter must be a query, as in q".to_owned()))?;
             filters.push(parse_query(text, now)?);
+            bounds::filters(filters.len()).map_err(fault)?;
             *filter = Value::String((filters.len() - 1).to_string());
         }
         for below in ["aggs", "aggregations"] {
@@ -114,7 +110,7 @@ fn read(aggs: &Value) -> Result<Aggregations, SearchError> {
     if aggregations.is_empty() {
         return Err(fault("names no aggregation".to_owned()));
     }
-    check(&aggregations, 1)?;
+    bounds::check(&aggregations).map_err(fault)?;
     for name in get_fast_field_names(&aggregations) {
         if !schema::has_column(&name) && name != schema::SEQ && !name.starts_with("sanitization.counts.") {
             let hint = nearest(&name).map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
@@ -124,22 +120,7 @@ fn read(aggs: &Value) -> Result<Aggregations, SearchError> {
     Ok(aggregations)
 }
 
-fn check(aggregations: &Aggregations, depth: usize) -> Result<(), SearchError> {
-    if depth > MAX_DEPTH && !aggregations.is_empty() {
-        return Err(fault(format!("is nested too deep; at most {MAX_DEPTH} levels are read")));
-    }
-    for aggregation in aggregations.values() {
-        if let AggregationVariants::Composite(composite) = &aggregation.agg
-            && composite.size > MAX_COMPOSITE
-        {
-            return Err(fault(format!("composite gives at most {MAX_COMPOSITE} buckets at once; go on with after")));
-        }
-        check(&aggregation.sub_aggregation, depth + 1)?;
-    }
-    Ok(())
-}
-
-fn fault(reason: String) -> SearchError {
+pub(super) fn fault(reason: String) -> SearchError {
     SearchError::Parameter { parameter: "aggs", reason }
 }
 
@@ -200,6 +181,8 @@ impl<'a> Aggregator<'a> {
         let mut fruits = Vec::new();
         for (ord, segment) in view.searcher.segment_readers().iter().enumerate() {
             let documents = documents_of(segment, span).map_err(|error| self.failed(view, error))?;
+            // A collector looks for all that its filters match.
+            deadline.check()?;
             let collector =
                 AggregationSegmentCollector::from_agg_req_and_reader(&aggregations, segment, ord as u32, &context);
             let mut collector = collector.map_err(|error| self.failed(view, error))?;

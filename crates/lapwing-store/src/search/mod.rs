@@ -2,6 +2,7 @@
 //! time, of concurrency and of expanded terms, and always within one tenant.
 
 mod aggregate;
+pub(crate) mod bounds;
 mod clipped;
 mod column;
 mod compile;

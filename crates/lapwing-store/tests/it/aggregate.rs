@@ -82,6 +82,18 @@ async fn faults_name_the_field_and_bounds_hold() {
     check(&store, json!({"a": {"nonsense": {}}}), "nonsense").await;
     let deep = (0..5).fold(json!({}), |inner, _| json!({"a": {"terms": {"field": "kind"}, "aggs": inner}}));
     check(&store, deep, "too deep").await;
+    let hits = |size: u64, from: u64| {
+        json!({"a": {"terms": {"field": "kind"}, "aggs": {"b": {"top_hits":
+        {"size": size, "from": from, "sort": [{"latency_ms": "desc"}]}}}}})
+    };
+    check(&store, hits(101, 0), "at most 100").await;
+    check(&store, hits(1, u64::MAX), "at most 100").await;
+    assert!(store.aggregate(&scope(), &request("", hits(99, 1))).await.is_ok());
+    let filters = |count: usize| -> Value {
+        (0..count).map(|n| (n.to_string(), json!({"filter": "kind:llm"}))).collect::<serde_json::Map<_, _>>().into()
+    };
+    check(&store, filters(201), "too many filters").await;
+    assert!(store.aggregate(&scope(), &request("", filters(200))).await.is_ok());
     store.close().await.unwrap();
     drop(store);
 

@@ -298,6 +298,37 @@ async fn filters_composites_and_pipelines_answer_as_elasticsearch_does() {
 }
 
 #[tokio::test]
+async fn aggregations_that_cost_too_much_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = filled(dir.path()).await;
+    let check = async |index: &str, aggs: &Value, part: &str| {
+        let body = json!({"size": 0, "aggs": aggs}).to_string();
+        let (status, answer) = client.call(Method::POST, &format!("/{index}/_search"), body).await;
+        assert_eq!(status, 400, "{index} {answer}");
+        let reason = answer["error"]["reason"].as_str().unwrap();
+        assert!(reason.contains(part), "{index} {reason}");
+    };
+    let two = json!([{"match_all": {}}, {"match_none": {}}]);
+    let filters = (0..30).fold(json!({}), |inner, _| json!({"a": {"filters": {"filters": two}, "aggs": inner}}));
+    let terms = (0..30).fold(json!({}), |inner, _| json!({"a": {"terms": {"field": "family"}, "aggs": inner}}));
+    let wide = json!({"a": {"filters": {"filters": vec![json!({"match_all": {}}); 201]}}});
+    let counts: serde_json::Map<_, _> =
+        (0..50).map(|n| (n.to_string(), json!({"value_count": {"field": "seen"}}))).collect();
+    let many = json!({"a": {"filters": {"filters": vec![json!({"match_all": {}}); 150]}, "aggs": counts}});
+    let hits = |size: Value, from: u64| json!({"a": {"top_hits": {"size": size, "from": from, "sort": ["seen"]}}});
+    for index in ["birds", "lapwing"] {
+        check(index, &filters, "nested too deep").await;
+        check(index, &terms, "nested too deep").await;
+        check(index, &wide, "at most 200 filters").await;
+        check(index, &many, "too many aggregations").await;
+        check(index, &hits(json!(100), 1), "at most 100").await;
+        check(index, &hits(json!(u64::MAX), u64::MAX), "at most 100").await;
+        check(index, &hits(json!(-1), 0), "size of top_hits must be a number").await;
+    }
+    check("birds,fish", &hits(json!(1), 0), "one index at a time").await;
+}
+
+#[tokio::test]
 async fn days_begin_where_the_clocks_of_a_zone_say() {
     let dir = tempfile::tempdir().unwrap();
     let client = filled(dir.path()).await;

@@ -6,6 +6,7 @@ use axum::http::Request;
 use axum::{Extension, Router};
 use lapwing_event::TenantId;
 use lapwing_store::api::Api;
+use lapwing_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -99,4 +100,22 @@ async fn a_data_source_is_checked_graphed_and_read() {
         assert_eq!((&hit["_id"], &hit["_source"]), (id, &source));
     }
     assert_eq!(answer.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_events_that_an_aggregation_shows_fit_on_a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = StoreConfig { max_page_bytes: 2_000, ..config() };
+    let store = Store::open(dir.path(), config, &mut Default::default()).unwrap();
+    store.append(numbered(0..30, NOW), "1".to_owned()).await.unwrap();
+    store.flush().await.unwrap();
+    let app = Api::new(store, now).router().layer(Extension(TenantId::default()));
+    let latest = |size: u64| {
+        json!({"size": 0, "aggs": {"latest": {"filter": {"match_all": {}}, "aggs": {"hits":
+        {"top_hits": {"size": size, "sort": [{"@timestamp": "desc"}]}}}}}})
+    };
+    assert_eq!(msearch(&app, latest(1)).await["status"], 200);
+    let answer = msearch(&app, latest(30)).await;
+    assert_eq!(answer["status"], 400, "{answer}");
+    assert!(answer["error"]["reason"].as_str().unwrap().contains("at most 2000 bytes"), "{answer}");
 }

@@ -4,7 +4,7 @@
 //! Calendar months, quarters and years become ranges, for which the span of the data is asked first. What is computed
 //! from other results is left to [`super::pipeline`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,7 @@ use super::dsl::Fault;
 use super::source::SourceFilter;
 use super::zone::Zone;
 use super::{composite, date_math, pipeline};
+use crate::search::bounds;
 
 /// What is known of an index.
 pub(super) struct Columns<'a> {
@@ -59,20 +60,28 @@ pub(super) fn spanning_field(aggs: &Value) -> Option<String> {
 
 /// Reads aggregations.
 pub(super) fn read(aggs: &Value, columns: &Columns<'_>) -> Result<Reading, Fault> {
-    let mut reader = Reader { columns, filters: Vec::new() };
+    let mut reader = Reader { columns, filters: Vec::new(), level: 0, count: 0 };
     let aggs = reader.all(aggs.as_object().ok_or("aggregations must be an object")?)?;
     Ok(Reading { aggs, filters: reader.filters })
 }
 
-/// The numbers of the documents that results show.
-pub(super) fn numbers_in(results: &Value, columns: &Columns<'_>) -> BTreeSet<u64> {
+/// The numbers of the documents that results show, and how often.
+pub(super) fn numbers_in(results: &Value, columns: &Columns<'_>) -> BTreeMap<u64, usize> {
+    let mut numbers = BTreeMap::new();
+    count_numbers(results, columns.number, &mut numbers);
+    numbers
+}
+
+fn count_numbers(results: &Value, column: &str, numbers: &mut BTreeMap<u64, usize>) {
     match results {
         Value::Object(map) => match map.get("docvalue_fields") {
-            Some(values) => values[columns.number][0].as_u64().into_iter().collect(),
-            None => map.values().flat_map(|value| numbers_in(value, columns)).collect(),
+            Some(values) => {
+                values[column][0].as_u64().into_iter().for_each(|number| *numbers.entry(number).or_default() += 1)
+            }
+            None => map.values().for_each(|value| count_numbers(value, column, numbers)),
         },
-        Value::Array(values) => values.iter().flat_map(|value| numbers_in(value, columns)).collect(),
-        _ => BTreeSet::new(),
+        Value::Array(values) => values.iter().for_each(|value| count_numbers(value, column, numbers)),
+        _ => {}
     }
 }
 
@@ -96,16 +105,24 @@ pub(super) fn inner(agg: &Value) -> Option<&Value> {
 struct Reader<'a> {
     columns: &'a Columns<'a>,
     filters: Vec<Value>,
+    /// How deep the reader is.
+    level: usize,
+    /// The aggregations read.
+    count: usize,
 }
 
 impl Reader<'_> {
     fn all(&mut self, aggs: &Map<String, Value>) -> Result<Value, Fault> {
         let mut read = Map::new();
+        self.level += 1;
         for (name, agg) in aggs {
             let (kind, body) = kind_of(name, agg)?;
             if pipeline::check(name, kind, body)? {
                 continue;
             }
+            self.count += 1;
+            bounds::depth(self.level)?;
+            bounds::aggregations(self.count)?;
             match kind {
                 "filters" => {
                     for (key, filter) in named_filters(name, body)? {
@@ -125,11 +142,13 @@ impl Reader<'_> {
                 }
             }
         }
+        self.level -= 1;
         Ok(Value::Object(read))
     }
 
     fn filter(&mut self, query: Value, agg: &Value) -> Result<Value, Fault> {
         self.filters.push(query);
+        bounds::filters(self.filters.len())?;
         let place = (self.filters.len() - 1).to_string();
         let below = self.below(agg)?;
         Ok(json!({"filter": place, "aggs": below}))
@@ -284,11 +303,17 @@ fn top_hits(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
         return Err(format!("option [{unknown}] of top_hits is not supported"));
     }
     SourceFilter::read(body.get("_source"))?;
+    let number = |name: &str, without: u64| match &body[name] {
+        Value::Null => Ok(without),
+        number => number.as_u64().ok_or_else(|| format!("{name} of top_hits must be a number, 0 or more")),
+    };
+    let (size, from) = (number("size", 3)?, number("from", 0)?);
+    bounds::top_hits(size, from)?;
     let shown = body["docvalue_fields"].as_array().into_iter().flatten().map(field);
     let shown = shown.chain([json!(columns.number)]).collect::<Vec<_>>();
     Ok(json!({
-        "size": body["size"].as_u64().unwrap_or(3),
-        "from": body["from"].as_u64(),
+        "size": size,
+        "from": from,
         "sort": sort.iter().map(key).collect::<Result<Vec<_>, Fault>>()?,
         "docvalue_fields": shown,
     }))

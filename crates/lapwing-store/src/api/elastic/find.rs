@@ -1,6 +1,6 @@
 //! A search over the index of events.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use lapwing_event::{IndexAs, Timestamp};
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ async fn aggregate(store: &Store, scope: &Scope, query: &Query, aggs: &Value) ->
 }
 
 /// The events that an aggregation shows.
-async fn documents(store: &Store, scope: &Scope, numbers: BTreeSet<u64>) -> Result<Documents, ElasticError> {
+async fn documents(store: &Store, scope: &Scope, numbers: BTreeMap<u64, usize>) -> Result<Documents, ElasticError> {
     if numbers.is_empty() {
         return Ok(Documents::new());
     }

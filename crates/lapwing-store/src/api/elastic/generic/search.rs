@@ -1,7 +1,7 @@
 //! Searching generic indices: every match is ranked by the keys of the sort, however many indices it comes from.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,13 +25,15 @@ use crate::api::elastic::dsl::read;
 use crate::api::elastic::error::ElasticError;
 use crate::api::elastic::page::Page;
 use crate::api::elastic::source::{date, values};
-use crate::search::{SortValue, at_place, with_filters};
+use crate::search::{SortValue, at_place, bounds, with_filters};
 
 type Boxed = Box<dyn Query>;
 
 /// Memory and buckets of one aggregation.
 const AGGREGATION_BYTES: u64 = 64 << 20;
 const AGGREGATION_BUCKETS: u32 = 65_000;
+/// The documents that an aggregation shows, in bytes.
+const SHOWN_BYTES: usize = 32 << 20;
 
 /// Finds a page of documents.
 pub fn find(indices: &[Arc<Index>], ask: &Ask, now: Timestamp) -> Result<Page, ElasticError> {
@@ -300,15 +302,23 @@ fn aggregate(searches: &[Search<'_>], aggs: &Value, now: Timestamp) -> Result<Va
     Ok(aggs::answer(results, aggs, &columns, &documents))
 }
 
-/// The documents that an aggregation shows. Numbers tell those of one index apart: of several, none are shown.
-fn documents(searches: &[Search<'_>], numbers: &BTreeSet<u64>) -> Result<Documents, ElasticError> {
-    let mut documents = Documents::new();
-    let ([search], false) = (searches, numbers.is_empty()) else { return Ok(documents) };
+/// The documents that an aggregation shows, by numbers that tell those of one index apart.
+fn documents(searches: &[Search<'_>], numbers: &BTreeMap<u64, usize>) -> Result<Documents, ElasticError> {
+    let (mut documents, mut bytes) = (Documents::new(), 0);
+    if numbers.is_empty() {
+        return Ok(documents);
+    }
+    let [search] = searches else { return Err(ElasticError::bad("top_hits shows documents of one index at a time")) };
+    bounds::shown(numbers.values().sum()).map_err(ElasticError::bad)?;
     for (ord, segment) in search.searcher.segment_readers().iter().enumerate() {
         let column = segment.fast_fields().u64(NUMBER).map_err(failed)?.first_or_default_col(0);
-        for doc in segment.doc_ids_alive().filter(|&doc| numbers.contains(&column.get_val(doc))) {
+        for doc in segment.doc_ids_alive() {
+            let number = column.get_val(doc);
+            let Some(times) = numbers.get(&number) else { continue };
             let (id, source) = search.index.read(&search.searcher, DocAddress::new(ord as u32, doc))?;
-            documents.insert(column.get_val(doc), Document { index: search.index.name.clone(), id: json!(id), source });
+            bytes += source.to_string().len() * times;
+            bounds::shown_bytes(bytes, SHOWN_BYTES).map_err(ElasticError::bad)?;
+            documents.insert(number, Document { index: search.index.name.clone(), id: json!(id), source });
         }
     }
     Ok(documents)
@@ -318,6 +328,7 @@ fn documents(searches: &[Search<'_>], numbers: &BTreeSet<u64>) -> Result<Documen
 fn run(searches: &[Search<'_>], reading: Reading) -> Result<Value, ElasticError> {
     let aggs: Aggregations =
         serde_json::from_value(reading.aggs).map_err(|error| ElasticError::bad(error.to_string()))?;
+    bounds::check(&aggs).map_err(ElasticError::bad)?;
     let limits = AggregationLimitsGuard::new(Some(AGGREGATION_BYTES), Some(AGGREGATION_BUCKETS));
     let mut merged: Option<IntermediateAggregationResults> = None;
     for search in searches {

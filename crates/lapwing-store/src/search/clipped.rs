@@ -49,7 +49,7 @@ impl Weight for ClippedWeight {
         match first {
             SeekDangerResult::Found if start < end => {}
             SeekDangerResult::Found => docs.doc = TERMINATED,
-            SeekDangerResult::SeekLowerBound(next) => drop(docs.settle(next)),
+            SeekDangerResult::SeekLowerBound(next) => _ = docs.settle(next),
         }
         Ok(Box::new(docs))
     }

@@ -38,7 +38,7 @@ pub(crate) use follow::Step;
 pub use highlight::{Highlight, highlight};
 pub(crate) use limits::Deadline;
 pub(crate) use order::{By, Direction, Key, SortValue, compare};
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, all_time};
 pub use request::{Hit, IdAlias, Relation, Scope, SearchRequest, SearchResponse, Sort, Total};
 pub(crate) use sorted::{Order, Ordered};
 pub(crate) use top::Rank;

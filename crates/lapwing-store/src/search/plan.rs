@@ -58,11 +58,6 @@ impl Plan {
         }
     }
 
-    /// All of time.
-    pub fn whole_span() -> Span {
-        all_time()
-    }
-
     /// Goes on where the page with this cursor ended.
     pub fn resume(&mut self, cursor: &str) -> Result<(), SearchError> {
         let fault = |reason: &str| SearchError::Parameter { parameter: "cursor", reason: reason.to_owned() };

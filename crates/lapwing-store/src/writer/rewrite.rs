@@ -17,7 +17,7 @@ use super::round::{Round, failed};
 use crate::partition::{PartitionId, View, io_error, sync_dir};
 use crate::payload::Payload;
 use crate::query::Query;
-use crate::search::{Compiler, Deadline, Plan};
+use crate::search::{Compiler, Deadline, all_time};
 use crate::tombstones::Tombstone;
 use crate::{Scope, SearchError, StoreConfig, StoreError};
 
@@ -148,7 +148,7 @@ fn compile(
     deadline: &Deadline,
 ) -> Result<Box<dyn tantivy::query::Query>, SearchError> {
     match &work.scope {
-        Some(scope) => Compiler { view, scope, config, deadline, span: Plan::whole_span() }.compile(&work.query),
+        Some(scope) => Compiler { view, scope, config, deadline, span: all_time() }.compile(&work.query),
         None => Compiler::across_tenants(view, config, deadline, &work.query),
     }
 }

@@ -345,6 +345,58 @@ async fn days_begin_where_the_clocks_of_a_zone_say() {
 }
 
 #[tokio::test]
+async fn steps_of_the_calendar_do_what_their_options_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = filled(dir.path()).await;
+    let ask = async |query: Value, options: Value| {
+        let mut histogram = json!({"field": "seen", "calendar_interval": "month", "format": "yyyy-MM"});
+        histogram.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        let body = json!({"size": 0, "query": query, "aggs": {"months": {"date_histogram": histogram}}});
+        client.call(Method::POST, "/birds/_search", body.to_string()).await
+    };
+    let check = async |query: Value, options: Value, expect: &[(&str, u64)]| {
+        let (status, answer) = ask(query, options).await;
+        assert_eq!(status, 200, "{answer}");
+        let months = answer["aggregations"]["months"]["buckets"].as_array().unwrap().iter();
+        let months =
+            months.map(|month| (month["key_as_string"].as_str().unwrap(), month["doc_count"].as_u64().unwrap()));
+        assert_eq!(months.collect::<Vec<_>>(), expect);
+    };
+    let (all, none) = (json!({"match_all": {}}), json!({"match_none": {}}));
+    check(all.clone(), json!({}), &[("2026-01", 2), ("2026-02", 2)]).await;
+    check(all.clone(), json!({"min_doc_count": 3}), &[]).await;
+    let wide = json!({"extended_bounds": {"min": "2025-12-10", "max": "2026-03-01"}});
+    check(all.clone(), wide.clone(), &[("2025-12", 0), ("2026-01", 2), ("2026-02", 2), ("2026-03", 0)]).await;
+    check(none.clone(), wide, &[("2025-12", 0), ("2026-01", 0), ("2026-02", 0), ("2026-03", 0)]).await;
+    check(none, json!({}), &[]).await;
+    for refused in [
+        json!({"hard_bounds": {"min": "2026-01-01"}}),
+        json!({"keyed": true}),
+        json!({"order": {"_key": "desc"}}),
+        json!({"offset": "1d"}),
+        json!({"min_doc_count": "1"}),
+        json!({"extended_bounds": {"low": 1}}),
+        json!({"nonsense": 1}),
+    ] {
+        let (status, answer) = ask(all.clone(), refused.clone()).await;
+        assert_eq!(status, 400, "{refused} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn steps_of_the_calendar_are_of_one_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = filled(dir.path()).await;
+    let of = |field: &str| json!({"date_histogram": {"field": field, "calendar_interval": "month"}});
+    let ask = async |inner: &str| {
+        let mut outer = of("seen");
+        outer["aggs"] = json!({"b": of(inner)});
+        client.call(Method::POST, "/birds/_search", json!({"aggs": {"a": outer}}).to_string()).await.0
+    };
+    assert_eq!((ask("seen").await, ask("found").await), (200, 400));
+}
+
+#[tokio::test]
 async fn indices_are_listed_changed_and_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let client = filled(dir.path()).await;

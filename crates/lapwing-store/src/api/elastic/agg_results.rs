@@ -3,7 +3,8 @@
 use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::aggs::{Columns, Documents, between, has_others, inner, others_key, step_of, zone_of};
+use super::aggs::{Columns, Documents, between, has_others, inner, others_key};
+use super::date_histogram::{step_of, trim, zone_of};
 use super::source::{SourceFilter, date, rfc3339_millis};
 use super::zone::Zone;
 use super::{date_format, pipeline};
@@ -58,7 +59,7 @@ impl Shaper<'_> {
     fn one(&self, result: &mut Value, agg: &Value) {
         if let Some(histogram) = agg.get("date_histogram") {
             if step_of(histogram).is_some() {
-                drop_open_ends(result);
+                trim(result, histogram, self.columns);
             }
             let zone = zone_of(histogram);
             each_bucket(result, |bucket| date_bucket(bucket, histogram["format"].as_str(), &zone));
@@ -140,13 +141,6 @@ fn each_bucket(result: &mut Value, change: impl FnMut(&mut Value)) {
         Some(Value::Array(buckets)) => buckets.iter_mut().for_each(change),
         Some(Value::Object(buckets)) => buckets.values_mut().for_each(change),
         _ => {}
-    }
-}
-
-/// Ranges are as many as the calendar has steps, and one before and behind them.
-fn drop_open_ends(result: &mut Value) {
-    if let Some(buckets) = result["buckets"].as_array_mut() {
-        buckets.retain(|bucket| bucket.get("from").is_some() && bucket["to"].as_f64().is_some_and(|to| to > 1.0));
     }
 }
 

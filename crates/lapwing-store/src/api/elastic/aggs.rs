@@ -1,8 +1,8 @@
 //! Aggregations: from what Elasticsearch's clients write to what the engine reads.
 //!
 //! `filter`, `filters` and `missing` become filters of the engine, which name their queries by their places in a list.
-//! Calendar months, quarters and years become ranges, for which the span of the data is asked first. What is computed
-//! from other results is left to [`super::pipeline`].
+//! Histograms of times are read by [`super::date_histogram`]; what is computed from other results is left to
+//! [`super::pipeline`].
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,11 +10,9 @@ use lapwing_event::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::agg_results::Shaper;
-use super::calendar::Step;
 use super::dsl::Fault;
 use super::source::SourceFilter;
-use super::zone::Zone;
-use super::{composite, date_math, pipeline};
+use super::{composite, date_histogram, date_math, pipeline};
 use crate::search::bounds;
 
 /// What is known of an index.
@@ -26,7 +24,7 @@ pub(super) struct Columns<'a> {
     pub now: Timestamp,
     /// The engine's name of the number that tells documents apart.
     pub number: &'a str,
-    /// The first and last time in the data, where [`spanning_field`] asked for it.
+    /// The first and last time in the data, where [`date_histogram::spanning_field`] asked for it.
     pub span: Option<(Timestamp, Timestamp)>,
 }
 
@@ -45,17 +43,6 @@ pub(super) struct Reading {
     pub aggs: Value,
     /// The queries of filters, in the DSL.
     pub filters: Vec<Value>,
-}
-
-/// The field whose span must be known, if a calendar interval needs one.
-pub(super) fn spanning_field(aggs: &Value) -> Option<String> {
-    aggs.as_object()?.values().find_map(|agg| {
-        let of_calendar = |histogram: &Value| {
-            step_of(histogram)?;
-            histogram["field"].as_str().map(str::to_owned)
-        };
-        agg.get("date_histogram").and_then(of_calendar).or_else(|| inner(agg).and_then(spanning_field))
-    })
 }
 
 /// Reads aggregations.
@@ -199,7 +186,7 @@ pub(super) fn others_key(filters: &Value) -> &str {
 /// An aggregation that the engine has, in its form.
 fn engines<'a>(name: &str, (kind, body): (&'a str, &Value), columns: &Columns<'_>) -> Result<(&'a str, Value), Fault> {
     Ok(match kind {
-        "date_histogram" => date_histogram(name, body, columns)?,
+        "date_histogram" => date_histogram::read(name, body, columns)?,
         "date_range" => ("range", date_range(name, body, columns)?),
         "terms" => ("terms", terms(body, columns)?),
         "multi_terms" => ("multi_terms", multi_terms(name, body, columns)?),
@@ -319,68 +306,6 @@ fn top_hits(body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
     }))
 }
 
-fn date_histogram(name: &str, body: &Value, columns: &Columns<'_>) -> Result<(&'static str, Value), Fault> {
-    let mut options = body.as_object().ok_or_else(|| format!("[{name}] must be an object"))?.clone();
-    options.remove("format");
-    let zone = Zone::read(options.remove("time_zone").as_ref())?;
-    if let Some(step) = step_of(body) {
-        return Ok(("range", calendar_ranges(step, &zone, body, columns)?));
-    }
-    // Where clocks are set forward by whole hours, shorter steps begin at the same times before and after.
-    let ahead = zone.offset_at(columns.now);
-    if options.get("order").is_some_and(|order| order == &json!({"_key": "asc"})) {
-        options.remove("order");
-    }
-    for bounds in ["extended_bounds", "hard_bounds"] {
-        if let Some(bounds) = options.get_mut(bounds).and_then(Value::as_object_mut) {
-            for bound in bounds.values_mut() {
-                *bound = json!(instant(bound, columns)?.millis());
-            }
-        }
-    }
-    let calendar = options.remove("calendar_interval").or_else(|| options.remove("interval"));
-    if let Some(interval) = calendar {
-        let interval = interval.as_str().ok_or_else(|| format!("[{name}] interval must be text"))?;
-        let (fixed, offset) = match interval {
-            "second" | "1s" => ("1s", None),
-            "minute" | "1m" => ("1m", None),
-            "hour" | "1h" => ("1h", None),
-            "day" | "1d" => ("1d", None),
-            // Weeks begin on Mondays; the epoch began on a Thursday.
-            "week" | "1w" => ("7d", Some("4d")),
-            other => (other, None),
-        };
-        options.insert("fixed_interval".to_owned(), json!(fixed));
-        if let Some(offset) = offset {
-            options.insert("offset".to_owned(), json!(offset));
-        }
-    }
-    if ahead != 0 {
-        // A day that begins an hour earlier in UTC is a bucket moved back by an hour.
-        let shift = match options.get("offset").and_then(Value::as_str) {
-            None => 0,
-            Some("4d") => 4 * 86_400,
-            Some(_) => return Err(format!("[{name}] takes an offset or a time_zone, not both")),
-        };
-        options.insert("offset".to_owned(), json!(format!("{}s", shift - ahead)));
-    }
-    let known = ["fixed_interval", "offset", "min_doc_count", "hard_bounds", "extended_bounds", "keyed"];
-    Ok(("date_histogram", keep(&Value::Object(options), &known, columns)?))
-}
-
-/// A range for each step of the data.
-fn calendar_ranges(step: Step, zone: &Zone, body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
-    let field = body["field"].as_str().ok_or("a date_histogram needs a field")?;
-    let steps = columns.span.map_or(Ok(Vec::new()), |span| step.all(zone, span))?;
-    let range = |pair: &[Timestamp]| json!({"from": pair[0].nanos() as f64, "to": pair[1].nanos() as f64});
-    let ranges: Vec<Value> = match steps.len() {
-        // Without data there is one empty range, which is left out of the answer.
-        0 => vec![json!({"from": 0.0, "to": 1.0})],
-        _ => steps.windows(2).map(range).collect(),
-    };
-    Ok(json!({"field": (columns.name)(field), "ranges": ranges}))
-}
-
 fn date_range(name: &str, body: &Value, columns: &Columns<'_>) -> Result<Value, Fault> {
     let ranges = body["ranges"].as_array().ok_or_else(|| format!("[{name}] needs ranges"))?;
     let field = body["field"].as_str().ok_or_else(|| format!("[{name}] needs a field"))?;
@@ -410,15 +335,4 @@ pub(super) fn instant(value: &Value, columns: &Columns<'_>) -> Result<Timestamp,
         }
         _ => Err("a bound must be a time".to_owned()),
     }
-}
-
-/// The step of a histogram, if it has no fixed length.
-pub(super) fn step_of(histogram: &Value) -> Option<Step> {
-    let interval = histogram.get("calendar_interval").or_else(|| histogram.get("interval"))?.as_str()?;
-    Step::of(interval, &zone_of(histogram))
-}
-
-/// The zone of a histogram that was read.
-pub(super) fn zone_of(histogram: &Value) -> Zone {
-    Zone::read(histogram.get("time_zone")).unwrap_or(Zone::UTC)
 }

@@ -42,22 +42,34 @@ pub(super) fn steps(calendar: Calendar, first: Timestamp, last: Timestamp) -> Re
     Ok(steps)
 }
 
-/// A step of a histogram of times that has no fixed length.
+/// A step of a histogram of times whose beginnings must be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Days of a zone where clocks are set forward and back.
-    Days(i64),
+    /// So many milliseconds on the clocks of a zone that are set forward and back, from the Monday before the epoch
+    /// or from the epoch.
+    Local {
+        millis: i64,
+        from_monday: bool,
+    },
     Months(Calendar),
 }
 
+const DAY: i64 = 86_400_000;
+
 impl Step {
-    /// By Elasticsearch's name of an interval; nothing for one of fixed length.
+    /// By Elasticsearch's name of an interval of the calendar; nothing for one of fixed length.
     pub fn of(interval: &str, zone: &Zone) -> Option<Self> {
         match (interval, zone) {
-            ("day" | "1d", Zone::Named(_)) => Some(Self::Days(1)),
-            ("week" | "1w", Zone::Named(_)) => Some(Self::Days(7)),
-            (interval, _) => Calendar::of(interval).map(Self::Months),
+            ("day" | "1d", Zone::Named(_)) => Some(Self::Local { millis: DAY, from_monday: false }),
+            ("week" | "1w", Zone::Named(_)) => Some(Self::Local { millis: 7 * DAY, from_monday: true }),
+            (interval, _) => Calendar::of(interval).map(Self::Months).or_else(|| Self::fixed(interval, zone)),
         }
+    }
+
+    /// By the length of a fixed interval; nothing if the zone's clocks do not move its beginnings.
+    pub fn fixed(interval: &str, zone: &Zone) -> Option<Self> {
+        let millis = millis_of(interval).filter(|millis| zone.moves(*millis))?;
+        Some(Self::Local { millis, from_monday: false })
     }
 
     /// The beginnings of all steps that touch the span, by the clocks of the zone, and the end of the last.
@@ -65,22 +77,39 @@ impl Step {
         let (first, last) = (zone.local(first), zone.local(last));
         let steps = match self {
             Self::Months(calendar) => steps(calendar, first, last)?,
-            Self::Days(days) => days_of(days, first, last)?,
+            Self::Local { millis, from_monday } => local_steps(millis, from_monday, first, last)?,
         };
-        Ok(steps.into_iter().map(|step| zone.utc(step)).collect())
+        let mut steps: Vec<_> = steps.into_iter().map(|step| zone.utc(step)).collect();
+        // Steps that the clocks leave out have no time.
+        steps.dedup();
+        Ok(steps)
     }
 }
 
-fn days_of(days: i64, first: Timestamp, last: Timestamp) -> Result<Vec<Timestamp>, Fault> {
-    const DAY: i64 = 86_400_000;
-    // Weeks begin on Mondays; the epoch began on a Thursday.
-    let monday = if days == 7 { 3 } else { 0 };
-    let step = |time: Timestamp| (time.millis().div_euclid(DAY) + monday).div_euclid(days);
+/// The milliseconds of an interval such as `90m`.
+fn millis_of(interval: &str) -> Option<i64> {
+    let digits = interval.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = interval.split_at(digits);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => DAY,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(unit).filter(|millis| *millis > 0)
+}
+
+fn local_steps(millis: i64, from_monday: bool, first: Timestamp, last: Timestamp) -> Result<Vec<Timestamp>, Fault> {
+    // The epoch began on a Thursday.
+    let ahead = if from_monday { 3 * DAY } else { 0 };
+    let step = |time: Timestamp| (time.millis() + ahead).div_euclid(millis);
     let (first, end) = (step(first), step(last) + 1);
     if end - first > MAX_STEPS as i64 {
-        return Err(format!("calendar_interval makes more than {MAX_STEPS} buckets; choose a longer one"));
+        return Err(format!("the interval makes more than {MAX_STEPS} buckets; choose a longer one"));
     }
-    Ok((first..=end).map(|step| Timestamp::from_millis((step * days - monday) * DAY)).collect())
+    Ok((first..=end).map(|step| Timestamp::from_millis(step.saturating_mul(millis) - ahead)).collect())
 }
 
 /// The time so many steps later, or earlier; a day that its month does not have becomes the month's last.
@@ -161,6 +190,27 @@ mod tests {
             "2026-11-01T00:00:00Z",
             &["2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z"],
         );
+        check(
+            "12h",
+            "2026-03-28T23:30:00Z",
+            "2026-03-29T10:00:00Z",
+            &["2026-03-28T23:00:00Z", "2026-03-29T10:00:00Z", "2026-03-29T22:00:00Z"],
+        );
         assert_eq!((Step::of("1d", &Zone::UTC), Step::of("1h", &zone)), (None, None));
+        let fixed = |interval| Step::fixed(interval, &zone);
+        assert_eq!((fixed("24h"), fixed("1d")), (Step::of("1d", &zone), Step::of("1d", &zone)));
+        assert_eq!(
+            (fixed("30m"), fixed("0d"), fixed("month"), Step::fixed("24h", &Zone::UTC)),
+            (None, None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_day_may_begin_after_midnight() {
+        let read = |text: &str| Timestamp::parse(text).unwrap();
+        let zone = Zone::read(Some(&serde_json::json!("America/Santiago"))).unwrap();
+        let span = (read("2026-09-05T12:00:00Z"), read("2026-09-06T12:00:00Z"));
+        let days = Step::of("1d", &zone).unwrap().all(&zone, span).unwrap();
+        assert_eq!(days, ["2026-09-05T04:00:00Z", "2026-09-06T04:00:00Z", "2026-09-07T03:00:00Z"].map(read));
     }
 }

@@ -21,6 +21,9 @@ const ISO: &[&str] = &[
     "iso8601",
 ];
 
+/// The longest pattern that is read, in bytes; its letters say how long the text becomes.
+const MAX_PATTERN: usize = 64;
+
 /// What a format makes of text.
 pub(super) enum Format<'a> {
     Iso,
@@ -36,6 +39,7 @@ pub(super) fn formats(format: &str) -> Option<Vec<Format<'_>>> {
         "epoch_second" => Some(Format::EpochSecond),
         "basic_date" => Some(Format::Pattern("yyyyMMdd")),
         name if ISO.contains(&name) => Some(Format::Iso),
+        pattern if pattern.len() > MAX_PATTERN => None,
         pattern if parts(pattern).is_some_and(|parts| parts.iter().any(|part| matches!(part, Part::Field(..)))) => {
             Some(Format::Pattern(pattern))
         }
@@ -209,6 +213,8 @@ mod tests {
         check(None, -12_600, "2015-01-31T23:34:05.250-03:30");
         check(Some("yyyy-MM-dd HH:mm"), 3_600, "2015-02-01 04:04");
         check(Some("epoch_second"), 3_600, "1422759845");
+        assert_eq!(write(at, &"y".repeat(70_000)), "2015-02-01T03:04:05.250Z");
+        assert!(formats(&"y".repeat(64)).is_some() && formats(&"y".repeat(65)).is_none());
         assert!(formats("yesterday").is_none() && formats("yyyy||nope_x").is_none());
     }
 

@@ -6,8 +6,9 @@ use lapwing_event::{IndexAs, Timestamp};
 use serde_json::{Value, json};
 
 use super::INDEX;
-use super::aggs::{self, Columns, Document, Documents, spanning_field};
+use super::aggs::{self, Columns, Document, Documents};
 use super::ask::{self, Ask, SortKey};
+use super::date_histogram::spanning_field;
 use super::date_math;
 use super::dsl::read;
 use super::error::ElasticError;
@@ -16,7 +17,7 @@ use super::page::Page;
 use super::source::{date, values};
 use crate::api::audit::apart;
 use crate::query::{Query, nearest};
-use crate::search::{By, Cursor, Key, Order, Plan, Rank, SortValue};
+use crate::search::{By, Cursor, Key, Order, Plan, Rank, SortValue, all_time};
 use crate::{Hit, Relation, Scope, SearchError, Sort, Store, schema};
 
 /// Finds a page of events.
@@ -98,10 +99,10 @@ async fn aggregate(store: &Store, scope: &Scope, query: &Query, aggs: &Value) ->
     let name = |field: &str| field.strip_suffix(".keyword").unwrap_or(field).to_owned();
     let mut columns = Columns { name: &name, is_date: &is_date, now: scope.now, number: schema::SEQ, span: None };
     let run = |aggs: Value, filters: Vec<Query>| async move {
-        store.aggregate_query(scope, query.clone(), Plan::whole_span(), (&aggs, filters)).await
+        store.aggregate_query(scope, query.clone(), all_time(), (&aggs, filters)).await
     };
-    if let Some(field) = spanning_field(aggs) {
-        let ends = json!({"first": {"min": {"field": name(&field)}}, "last": {"max": {"field": name(&field)}}});
+    if let Some(field) = spanning_field(aggs).map_err(ElasticError::bad)? {
+        let ends = json!({"first": {"min": {"field": name(field)}}, "last": {"max": {"field": name(field)}}});
         let found = run(ends, Vec::new()).await?.aggregations;
         let end = |name: &str| found[name]["value"].as_f64().map(|nanos| Timestamp::from_nanos(nanos as i64));
         columns.span = end("first").zip(end("last"));

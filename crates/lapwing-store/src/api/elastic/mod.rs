@@ -21,6 +21,7 @@ mod calendar;
 mod cluster;
 mod composite;
 mod date_format;
+mod date_histogram;
 mod date_math;
 mod documents;
 mod dsl;

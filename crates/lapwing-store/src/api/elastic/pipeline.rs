@@ -37,7 +37,12 @@ pub(super) fn check(name: &str, kind: &str, body: &Value) -> Result<bool, Fault>
             }
             "gap_policy" if value == "skip" => {}
             "format" => {}
-            option if options.contains(&option) => {}
+            "lag" | "from" | "size" if options.contains(&option.as_str()) => {
+                value.as_u64().ok_or_else(|| format!("{option} of [{name}] must be a number, 0 or more"))?;
+            }
+            "sort" if options.contains(&"sort") => {
+                sort_keys(value).ok_or_else(|| format!("sort of [{name}] must be a list of paths"))?;
+            }
             option => return Err(format!("option [{option}] of {kind} is not supported")),
         }
     }
@@ -133,15 +138,12 @@ fn series(buckets: &mut [Value], name: &str, kind: &str, body: &Value) {
 }
 
 fn sort_buckets(buckets: &mut Vec<Value>, body: &Value) {
-    let keys: Vec<(&str, bool)> = match &body["sort"] {
-        Value::Array(keys) => keys.iter().flat_map(sort_keys).collect(),
-        key => sort_keys(key),
-    };
-    let missing = |bucket: &Value| keys.iter().any(|(path, _)| metric(bucket, path).is_none());
+    let keys = sort_keys(&body["sort"]).unwrap_or_default();
+    let missing = |bucket: &Value| keys.iter().any(|(path, _)| Rank::of(bucket, path).is_none());
     buckets.retain(|bucket| !missing(bucket));
     buckets.sort_by(|a, b| {
         let one = |(path, descending): &(&str, bool)| {
-            let ordering = metric(a, path).partial_cmp(&metric(b, path)).unwrap_or(Ordering::Equal);
+            let ordering = Rank::of(a, path).partial_cmp(&Rank::of(b, path)).unwrap_or(Ordering::Equal);
             if *descending { ordering.reverse() } else { ordering }
         };
         keys.iter().map(one).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
@@ -151,14 +153,36 @@ fn sort_buckets(buckets: &mut Vec<Value>, body: &Value) {
     buckets.truncate(number("size").unwrap_or(usize::MAX));
 }
 
-fn sort_keys(key: &Value) -> Vec<(&str, bool)> {
-    match key {
-        Value::String(path) => vec![(path, false)],
-        Value::Object(keys) => {
-            let descending = |options: &Value| options.as_str().or_else(|| options["order"].as_str()) == Some("desc");
-            keys.iter().map(|(path, options)| (path.as_str(), descending(options))).collect()
-        }
-        _ => Vec::new(),
+/// The paths of an order and whether it descends; nothing if it is none.
+fn sort_keys(sort: &Value) -> Option<Vec<(&str, bool)>> {
+    match sort {
+        Value::Null => Some(Vec::new()),
+        Value::String(path) => Some(vec![(path, false)]),
+        Value::Object(keys) => keys.iter().map(|(path, options)| Some((path.as_str(), descends(options)?))).collect(),
+        Value::Array(keys) => keys.iter().map(sort_keys).collect::<Option<Vec<_>>>().map(|keys| keys.concat()),
+        Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+fn descends(options: &Value) -> Option<bool> {
+    match options.as_str().or_else(|| options["order"].as_str())? {
+        "desc" => Some(true),
+        "asc" => Some(false),
+        _ => None,
+    }
+}
+
+/// What a bucket is ordered by: a number, or the key of a bucket of texts.
+#[derive(PartialEq, PartialOrd)]
+enum Rank<'a> {
+    Number(f64),
+    Text(&'a str),
+}
+
+impl<'a> Rank<'a> {
+    fn of(bucket: &'a Value, path: &str) -> Option<Self> {
+        let text = || bucket["key"].as_str().filter(|_| path == "_key").map(Self::Text);
+        metric(bucket, path).map(Self::Number).or_else(text)
     }
 }
 
@@ -253,5 +277,16 @@ mod tests {
         check("avg_bucket", json!({}), None);
         check("bucket_sort", json!({"size": 3}), Some(true));
         check("bucket_sort", json!({"buckets_path": "a"}), None);
+        check("bucket_sort", json!({"sort": ["_key", {"a": {"order": "desc"}}, {"b": "asc"}], "from": 0}), Some(true));
+        for wrong in [json!({"sort": 3}), json!({"sort": [{"a": "down"}]}), json!({"from": "1"}), json!({"size": -1})] {
+            check("bucket_sort", wrong, None);
+        }
+    }
+
+    #[test]
+    fn buckets_are_sorted_by_keys_that_are_texts() {
+        let mut result = json!({"buckets": [{"key": "b"}, {"key": "c"}, {"key": "a"}]});
+        within(&mut result, &asked(json!({"x": {"bucket_sort": {"sort": [{"_key": {"order": "desc"}}], "size": 2}}})));
+        assert_eq!(result, json!({"buckets": [{"key": "c"}, {"key": "b"}]}));
     }
 }

@@ -1,11 +1,14 @@
 //! Time zones: an offset such as `+02:00`, or a name such as `Europe/Berlin`, whose offset changes with the date.
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use lapwing_event::Timestamp;
 use serde_json::Value;
 
 use super::date_format;
 use super::dsl::Fault;
+
+/// Rules go on for ever: what has not happened within so many changes of a zone's clocks will not.
+const MAX_CHANGES: usize = 300;
 
 /// A time zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,10 +53,27 @@ impl Zone {
         ahead(time, self.offset_at(time))
     }
 
-    /// When clocks show this; where they are set forward or back, one of the times that may be meant.
+    /// When clocks show this: the first time if they show it twice, as long after they are set forward as it would
+    /// have been if they show it never.
     pub fn utc(&self, local: Timestamp) -> Timestamp {
-        let near = ahead(local, -self.offset_at(local));
-        ahead(local, -self.offset_at(near))
+        let named = |zone: &TimeZone| {
+            let shown = jiff::Timestamp::from_nanosecond(i128::from(local.nanos())).ok()?;
+            let time = zone.to_ambiguous_timestamp(Offset::UTC.to_datetime(shown)).compatible().ok()?;
+            i64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
+        };
+        match self {
+            Self::Offset(seconds) => ahead(local, -seconds),
+            Self::Named(zone) => named(zone).unwrap_or(local),
+        }
+    }
+
+    /// Whether steps of so many milliseconds begin at other times once the clocks are set forward or back, which is
+    /// looked for since the epoch.
+    pub fn moves(&self, millis: i64) -> bool {
+        let Self::Named(zone) = self else { return false };
+        let place = |offset: Offset| (i64::from(offset.seconds()) * 1_000).rem_euclid(millis);
+        let epoch = place(zone.to_offset(jiff::Timestamp::UNIX_EPOCH));
+        zone.following(jiff::Timestamp::UNIX_EPOCH).take(MAX_CHANGES).any(|change| place(change.offset()) != epoch)
     }
 }
 
@@ -80,6 +100,11 @@ mod tests {
         check("Europe/Berlin", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z");
         check("Europe/Berlin", "2026-07-01T00:00:00Z", "2026-07-01T02:00:00Z");
         check("America/New_York", "2026-03-08T07:00:00Z", "2026-03-08T03:00:00Z");
+        check("America/Santiago", "2026-09-06T04:00:00Z", "2026-09-06T01:00:00Z");
+        let santiago = Zone::read(Some(&json!("America/Santiago"))).unwrap();
+        let skipped = santiago.utc(Timestamp::parse("2026-09-06T00:00:00Z").unwrap());
+        assert_eq!(skipped, Timestamp::parse("2026-09-06T04:00:00Z").unwrap());
+        assert_eq!((santiago.moves(3_600_000), santiago.moves(7_200_000)), (false, true));
         assert_eq!(Zone::read(None), Ok(Zone::UTC));
         assert!(Zone::read(Some(&json!("Europe/Nowhere"))).unwrap_err().contains("Europe/Nowhere"));
         assert!(Zone::read(Some(&json!(2))).is_err());

@@ -18,8 +18,9 @@ use tantivy::{DocAddress, DocId, Score, Searcher, SegmentReader, TERMINATED};
 use super::mapping::{Kind, Mapping, Scalar};
 use super::query::Generic;
 use super::{Index, KEYS, NUMBER, TEXTS, failed};
-use crate::api::elastic::aggs::{self, Columns, Document, Documents, Reading, spanning_field};
+use crate::api::elastic::aggs::{self, Columns, Document, Documents, Reading};
 use crate::api::elastic::ask::{Ask, SortKey, shown};
+use crate::api::elastic::date_histogram::spanning_field;
 use crate::api::elastic::date_math;
 use crate::api::elastic::dsl::read;
 use crate::api::elastic::error::ElasticError;
@@ -290,8 +291,8 @@ fn aggregate(searches: &[Search<'_>], aggs: &Value, now: Timestamp) -> Result<Va
         return Err(uncountable(&field));
     }
     let mut columns = Columns { name: &name, is_date: &is_date, now, number: NUMBER, span: None };
-    if let Some(field) = spanning_field(aggs) {
-        let ends = json!({"first": {"min": {"field": name(&field)}}, "last": {"max": {"field": name(&field)}}});
+    if let Some(field) = spanning_field(aggs).map_err(ElasticError::bad)? {
+        let ends = json!({"first": {"min": {"field": name(field)}}, "last": {"max": {"field": name(field)}}});
         let found = run(searches, Reading { aggs: ends, filters: Vec::new() })?;
         let end = |name: &str| found[name]["value"].as_f64().map(|nanos| Timestamp::from_nanos(nanos as i64));
         columns.span = end("first").zip(end("last"));

@@ -48,6 +48,8 @@ pub(super) struct Hunt<'a> {
     after: Option<Rank>,
     limit: usize,
     count_up_to: u64,
+    /// What segments are cut into, in documents.
+    piece: u32,
     pieces: Mutex<Pieces>,
     top: Mutex<Top>,
     count: AtomicU64,
@@ -96,6 +98,7 @@ impl<'a> Hunt<'a> {
             after: plan.cursor.as_ref().map(|cursor| cursor.after),
             limit,
             count_up_to: plan.count_up_to.unwrap_or(config.count_up_to),
+            piece: PIECE,
             pieces: Mutex::new(pieces),
             top: Mutex::new(Top::new(limit)),
             count: AtomicU64::new(0),
@@ -155,7 +158,7 @@ impl<'a> Hunt<'a> {
             let times = times(segment)?;
             let time = |doc| Timestamp::from_nanos(times.get_val(doc).into_timestamp_nanos());
             while start < end {
-                let stop = if share { end.min(start.saturating_add(PIECE)) } else { end };
+                let stop = if share { end.min(start.saturating_add(self.piece)) } else { end };
                 let (latest, earliest) = (time(start), time(stop - 1));
                 let span = match share {
                     true => Span { from: earliest, to: Timestamp::from_nanos(latest.nanos().saturating_add(1)) },
@@ -333,4 +336,73 @@ fn times(segment: &SegmentReader) -> tantivy::Result<Arc<dyn ColumnValues<DateTi
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use lapwing_event::{Content, Event, EventId, Kind, SanitizedEvent, TenantId};
+
+    use super::*;
+    use crate::Store;
+    use crate::query::parse_query;
+    use crate::search::Turns;
+
+    const START: i64 = 1_795_501_800_000;
+    const PROMPTS: [&str; 4] =
+        ["send the order", "the order of the mail", "mail the refund", "order the refund the order"];
+
+    /// Three events of each second, in uneven order; the prompt goes by the number.
+    fn events() -> Vec<SanitizedEvent> {
+        let event = |number: u64| {
+            let at = Timestamp::from_millis(START + (number * 17 % 60 / 3 * 1_000) as i64);
+            let mut event = Event::new(Kind::Llm, EventId::derived(at, &[&number.to_be_bytes()]), at, "shop");
+            let prompt = Some(PROMPTS[number as usize % PROMPTS.len()].to_owned());
+            event.content = Some(Content { prompt, ..Content::default() });
+            event.sanitization =
+                Some(serde_json::from_str(r#"{"policy_version":"test","status":"ok","total":0}"#).unwrap());
+            SanitizedEvent::decode(&lapwing_event::encode(&event)).unwrap()
+        };
+        (0..60).map(event).collect()
+    }
+
+    #[tokio::test]
+    async fn pieces_find_what_whole_segments_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreConfig::default(), &mut Default::default()).unwrap();
+        for (n, batch) in events().chunks(25).enumerate() {
+            store.append(batch.to_vec(), n.to_string()).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        let scope = Scope::new(TenantId::default(), Timestamp::from_millis(START + 60_000));
+        let (snapshot, deadline) = (store.shared.snapshot(), Deadline::new(60_000));
+        let look = |plan: &Plan, piece: u32, helpers: &[Turn]| {
+            let mut hunt = Hunt::new(&snapshot, &scope, plan, &store.config, &deadline);
+            hunt.piece = piece;
+            hunt.run(helpers).unwrap()
+        };
+        let helpers = Turns::new(4, 1).spare();
+        for (query, matches) in [("\"the order\"", 45), ("\"the refund\"", 30), ("mail NOT \"mail the\"", 15), ("", 60)]
+        {
+            for (from, to) in [(0, 60), (3, 17), (5, 6), (19, 19), (40, 50)] {
+                for sort in [Sort::NewestFirst, Sort::OldestFirst, Sort::BestFirst] {
+                    let span = Span {
+                        from: Timestamp::from_millis(START + from * 1_000),
+                        to: Timestamp::from_millis(START + to * 1_000),
+                    };
+                    let plan = Plan::over_all_time(parse_query(query, scope.now).unwrap(), sort);
+                    let plan = Plan { span, size: 7, count_up_to: Some(1_000), ..plan };
+                    let (whole, cut) = (look(&plan, PIECE, &[]), look(&plan, 2, &helpers));
+                    assert_eq!(
+                        (cut.count, cut.complete),
+                        (whole.count, whole.complete),
+                        "{query} {from} {to} {sort:?}"
+                    );
+                    assert_eq!(cut.candidates, whole.candidates, "{query} {from} {to} {sort:?}");
+                    assert!((from, to) != (0, 60) || cut.count == matches, "{query} {}", cut.count);
+                }
+            }
+        }
+        store.close().await.unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! Searches give what a naive scan gives, over random corpora and queries.
 #![allow(clippy::unwrap_used)]
 
-use lapwing_event::{Content, Event, Kind, Scores, Session, TenantId};
+use lapwing_event::{Content, Event, Kind, Scores, Session, TenantId, Timestamp};
 use lapwing_store::{SearchRequest, Sort};
 use proptest::prelude::*;
 
@@ -134,6 +134,12 @@ fn events() -> impl Strategy<Value = Event> {
     })
 }
 
+/// The ends of a span, in hours ago.
+fn ends() -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
+    let from = prop_oneof![Just(None), Just(Some(50_000)), (0..80i64).prop_map(Some)];
+    (from, prop_oneof![Just(None), (0..80i64).prop_map(Some)])
+}
+
 /// What a scan finds: the tenant's first event of each id, in the order asked for.
 fn scan(batches: &[Vec<Event>], ask: &Ask, request: &SearchRequest) -> Vec<String> {
     let mut stored: Vec<&Event> = Vec::new();
@@ -142,10 +148,10 @@ fn scan(batches: &[Vec<Event>], ask: &Ask, request: &SearchRequest) -> Vec<Strin
             stored.push(event);
         }
     }
-    let in_span = |event: &Event| match &request.from {
-        Some(from) => event.timestamp.to_string() >= *from,
-        None => event.timestamp.millis() >= NOW - DAY,
-    };
+    let time = |text: &Option<String>| text.as_ref().map(|text| Timestamp::parse(text).unwrap());
+    let to = time(&request.to);
+    let from = time(&request.from).unwrap_or_else(|| ts(to.map_or(NOW, |to| to.millis()) - DAY));
+    let in_span = |event: &Event| event.timestamp >= from && to.is_none_or(|to| event.timestamp < to);
     let mut found: Vec<_> = stored
         .into_iter()
         .enumerate()
@@ -164,7 +170,7 @@ proptest! {
     #[test]
     fn a_search_is_a_scan(
         batches in prop::collection::vec(prop::collection::vec(events(), 0..12), 1..4),
-        asks in prop::collection::vec((asks(), any::<bool>(), any::<bool>(), 1..9usize), 1..12),
+        asks in prop::collection::vec((asks(), ends(), any::<bool>(), 1..9usize), 1..12),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
@@ -174,10 +180,17 @@ proptest! {
                 store.append(batch.iter().cloned().map(sealed).collect(), n.to_string()).await.unwrap();
                 store.flush().await.unwrap();
             }
-            for (ask, day, oldest, size) in &asks {
+            for (ask, (from, to), oldest, size) in &asks {
                 let sort = if *oldest { Sort::OldestFirst } else { Sort::NewestFirst };
-                let from = (!day).then(|| "2020-01-01T00:00:00Z".to_owned());
-                let request = SearchRequest { q: ask.text(), from, sort, size: Some(*size), ..SearchRequest::default() };
+                let end = |hours: &Option<i64>| hours.map(|hours| ts(NOW - hours * HOUR).to_string());
+                let request = SearchRequest {
+                    q: ask.text(),
+                    from: end(from),
+                    to: end(to),
+                    sort,
+                    size: Some(*size),
+                    ..SearchRequest::default()
+                };
                 let found: Vec<_> =
                     pages(&store, &scope(), &request).await.iter().map(|hit| decoded(hit).id.to_string()).collect();
                 assert_eq!(found, scan(&batches, ask, &request), "{request:?}");
